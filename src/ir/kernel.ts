@@ -1,0 +1,39 @@
+/**
+ * What lowerings return: kernels as data. A WASM kernel is an opcode, a number of tiles and the arguments of
+ * its record in the order of the opcode's enum in as/protocol.ts.
+ */
+import type { Opcode } from '../../as/protocol.ts';
+import type { Value } from './graph.ts';
+
+/** Memory that lives from a node's first to its last kernel. */
+export interface Scratch {
+  readonly scratch: true;
+  readonly bytes: number;
+}
+
+export type Buffer = Value | Scratch;
+
+export type WasmArg =
+  | { readonly kind: 'buffer'; readonly buffer: Buffer | null; readonly access: 'read' | 'write' | 'readwrite' }
+  | { readonly kind: 'i32'; readonly value: number }
+  | { readonly kind: 'f32'; readonly value: number };
+
+export interface WasmKernel {
+  readonly opcode: Opcode;
+  /**
+   * Units of work; any thread may run any tile, in any order. May depend on shapes only, never on the number
+   * of threads: results must be bitwise the same for all.
+   */
+  readonly tiles: number;
+  readonly args: readonly WasmArg[];
+}
+
+/** Address of a buffer the kernel reads; an absent one is address 0. */
+export const read = (buffer: Buffer | null): WasmArg => ({ kind: 'buffer', buffer, access: 'read' });
+/** Address of a buffer the kernel writes in full. */
+export const write = (buffer: Buffer | null): WasmArg => ({ kind: 'buffer', buffer, access: 'write' });
+/** Address of a buffer the kernel adds to or writes only part of. */
+export const readWrite = (buffer: Buffer): WasmArg => ({ kind: 'buffer', buffer, access: 'readwrite' });
+export const i32 = (value: number): WasmArg => ({ kind: 'i32', value });
+export const f32 = (value: number): WasmArg => ({ kind: 'f32', value });
+export const scratch = (bytes: number): Scratch => ({ scratch: true, bytes });
