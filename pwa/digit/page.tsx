@@ -1,0 +1,166 @@
+import { signal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { chooseModel, messageOf, model, models, resetModel, trainedHere } from '../engine.ts';
+import { number, t } from '../i18n/index.ts';
+import { Alert, FileButton, Select } from '../ui/controls.tsx';
+import { Icon } from '../ui/icons.tsx';
+import { Features } from './features.tsx';
+import { Pad } from './pad.tsx';
+import { openPicture, pictureIn, pictureProblem } from './photo.ts';
+import { clear, isEmpty, predictError, setStrokes, undo } from './recognise.ts';
+import { Result } from './result.tsx';
+import { samples } from './samples.ts';
+
+const dropping = signal(false);
+
+export function DigitPage() {
+  useEffect(() => {
+    const paste = (event: ClipboardEvent) => {
+      const file = pictureIn(event.clipboardData);
+      if (file) void openPicture(file);
+    };
+    window.addEventListener('paste', paste);
+    return () => window.removeEventListener('paste', paste);
+  }, []);
+  return (
+    <div
+      class="digit"
+      data-dropping={dropping.value}
+      onDragOver={(event) => {
+        event.preventDefault();
+        dropping.value = true;
+      }}
+      onDragLeave={() => {
+        dropping.value = false;
+      }}
+      onDrop={(event) => {
+        event.preventDefault();
+        dropping.value = false;
+        const file = pictureIn(event.dataTransfer);
+        if (file) void openPicture(file);
+      }}
+    >
+      <h1 class="digit-heading">{t.value.digit.heading}</h1>
+      <div class="digit-input">
+        <Pad />
+        <Tools />
+        <Problems />
+      </div>
+      <div class="digit-output">
+        <Result />
+        <Choice />
+        <Features />
+      </div>
+      <Samples />
+    </div>
+  );
+}
+
+function Tools() {
+  const text = t.value.digit;
+  const open = ([file]: readonly File[]) => void openPicture(file!);
+  return (
+    <div class="tools">
+      <button type="button" class="button" onClick={undo} disabled={isEmpty.value}>
+        <Icon name="undo" />
+        {text.undo}
+      </button>
+      <button
+        type="button"
+        class="button"
+        onClick={() => {
+          pictureProblem.value = null;
+          clear();
+        }}
+        disabled={isEmpty.value}
+      >
+        <Icon name="clear" />
+        {text.clear}
+      </button>
+      <FileButton name="picture" accept="image/*" onFiles={open}>
+        <Icon name="picture" />
+        {text.choose}
+      </FileButton>
+      <FileButton name="photo" accept="image/*" capture class="button only-touch" onFiles={open}>
+        <Icon name="camera" />
+        {text.camera}
+      </FileButton>
+    </div>
+  );
+}
+
+function Problems() {
+  const text = t.value.digit;
+  const problem = pictureProblem.value;
+  if (problem) {
+    const advice = problem === 'unreadable' ? text.pictureUnreadable : text.pictureNoInk;
+    return <Alert text={`${text.pictureFailed} ${advice}`} />;
+  }
+  return predictError.value ? <Alert text={text.predictFailed} detail={predictError.value} /> : null;
+}
+
+/** Which network, and whether its weights are those shipped. */
+function Choice() {
+  const text = t.value.digit;
+  const chosen = model.value;
+  if (!chosen) return null;
+  return (
+    <div class="choice">
+      <Select
+        label={text.model}
+        value={chosen.id}
+        options={models.value.map((m) => [m.id, m.title] as const)}
+        onChange={chooseModel}
+      />
+      <p class="quiet">{text.modelSize(number(chosen.parameters))}</p>
+      {trainedHere.value.has(chosen.id) && (
+        <p class="trained">
+          <span>{text.trainedHere}</span>
+          <button type="button" class="button" onClick={() => void reset(chosen.id)}>
+            {text.reset}
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}
+
+async function reset(id: string): Promise<void> {
+  try {
+    await resetModel(id);
+  } catch (error) {
+    predictError.value = messageOf(error);
+  }
+}
+
+/** Ten written digits to try: the way in without a pointer. */
+function Samples() {
+  const text = t.value.digit;
+  return (
+    <section class="samples" aria-labelledby="samples-heading">
+      <h2 id="samples-heading">{text.samples}</h2>
+      <ul>
+        {samples.map((strokes, digit) => (
+          <li key={digit}>
+            <button
+              type="button"
+              class="sample"
+              aria-label={text.sample(digit)}
+              onClick={() => {
+                pictureProblem.value = null;
+                setStrokes(strokes);
+              }}
+            >
+              <svg viewBox="0.2 0.12 0.6 0.76" aria-hidden="true" focusable="false">
+                {strokes.map((stroke, i) => (
+                  <polyline key={i} points={stroke.map((p) => `${p.x},${p.y}`).join(' ')} />
+                ))}
+              </svg>
+            </button>
+          </li>
+        ))}
+      </ul>
+      <p class="quiet">{text.pasteHint}</p>
+    </section>
+  );
+}

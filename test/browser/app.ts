@@ -1,0 +1,126 @@
+/** What the browser tests share: the built app behind a small server, Chromium, and a hand that draws. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright';
+import { samples } from '../../pwa/digit/samples.ts';
+
+/** The folder of the built app; `LENSLET_APP` names another one, such as the build with the fake engine. */
+export const FOLDER = process.env.LENSLET_APP ?? fileURLToPath(new URL('../../dist/app', import.meta.url));
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.wasm': 'application/wasm',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.webmanifest': 'application/manifest+json',
+};
+
+export interface Site {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Serves the built app under /some/base/, with or without the headers that isolate it. */
+export async function serveApp(isolated: boolean): Promise<Site> {
+  if (!existsSync(join(FOLDER, 'index.html'))) {
+    throw new Error(`No built app in ${FOLDER}: run "node scripts/build-app.mjs" first.`);
+  }
+  const base = '/some/base/';
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const name = pathname.endsWith('/') ? `${pathname}index.html` : pathname;
+    const file = normalize(join(FOLDER, name.slice(base.length)));
+    try {
+      if (!name.startsWith(base) || !file.startsWith(FOLDER)) throw new Error('outside');
+      const body = await readFile(file);
+      response.setHeader('Content-Type', TYPES[extname(file)] ?? 'application/octet-stream');
+      response.setHeader('Cache-Control', 'no-cache');
+      if (isolated) {
+        response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
+        response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp');
+      }
+      response.end(body);
+    } catch {
+      response.statusCode = 404;
+      response.end();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://localhost:${port}${base}`, close: () => closeServer(server) };
+}
+
+function closeServer(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+/** Chromium named by `CHROMIUM_PATH`, else the system's, else Playwright's own. */
+export function launch(): Promise<Browser> {
+  const executablePath = [process.env.CHROMIUM_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser'].find(
+    (path) => path && existsSync(path),
+  );
+  return chromium.launch({ ...(executablePath ? { executablePath } : {}), args: ['--no-sandbox'] });
+}
+
+export const PHONE: BrowserContextOptions = {
+  viewport: { width: 390, height: 844 },
+  deviceScaleFactor: 2,
+  hasTouch: true,
+  isMobile: true,
+};
+export const DESKTOP: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
+
+/** Errors the page printed or threw; a test ends with this list empty. */
+export function problemsOf(page: Page): string[] {
+  const problems: string[] = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(message.text());
+  });
+  return problems;
+}
+
+/** Opens a page of the app in a new context and waits for the engine. */
+export async function openApp(
+  browser: Browser,
+  site: Site,
+  options: BrowserContextOptions & { readonly path?: string; readonly serviceWorker?: boolean } = {},
+): Promise<Page> {
+  const { path = '#/digit', serviceWorker = false, ...context } = options;
+  const page = await (
+    await browser.newContext({
+      locale: 'en-GB',
+      serviceWorkers: serviceWorker ? 'allow' : 'block',
+      ...context,
+    })
+  ).newPage();
+  page.setDefaultTimeout(20_000);
+  await page.goto(site.url + path);
+  await page.locator('select').first().waitFor();
+  return page;
+}
+
+/** Draws a digit on the pad with the mouse. */
+export async function drawDigit(page: Page, digit: number): Promise<void> {
+  const box = await page.locator('.pad canvas').boundingBox();
+  if (!box) throw new Error('The pad is not on the page.');
+  for (const stroke of samples[digit]!) {
+    const [first, ...rest] = stroke.map((p) => [box.x + p.x * box.width, box.y + p.y * box.height] as const);
+    await page.mouse.move(first![0], first![1]);
+    await page.mouse.down();
+    for (const [x, y] of rest) await page.mouse.move(x, y, { steps: 3 });
+    await page.mouse.up();
+  }
+}
+
+/** Waits until the app shows `digit` as its answer. */
+export async function expectAnswer(page: Page, digit: number): Promise<void> {
+  await page.locator(`[data-testid=answer]:text-is("${digit}")`).waitFor();
+}

@@ -1,0 +1,59 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig, type Plugin } from 'vite';
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+
+/** Threads need both; the service worker adds them on hosts that cannot. */
+const isolation = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+const policy = [
+  "default-src 'self'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "img-src 'self' blob: data:",
+  "style-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "object-src 'none'",
+].join('; ');
+
+/** Only in the built app: Vite's development server needs inline styles. */
+const contentSecurityPolicy: Plugin = {
+  name: 'content-security-policy',
+  apply: 'build',
+  transformIndexHtml: () => [
+    {
+      tag: 'meta',
+      injectTo: 'head-prepend',
+      attrs: { 'http-equiv': 'Content-Security-Policy', content: policy },
+    },
+  ],
+};
+
+/** `--mode fake`: the page alone, against an engine made of templates and timers that lives in the tests. */
+const fakeEngine: Plugin = {
+  name: 'fake-engine',
+  enforce: 'pre',
+  resolveId: (source) =>
+    source.endsWith('/workers/spawn.ts') ? path('test/browser/fake/spawn.ts') : undefined,
+};
+
+export default defineConfig(({ mode }) => ({
+  root: path('pwa'),
+  base: './',
+  publicDir: path('pwa/public'),
+  plugins: [contentSecurityPolicy, ...(mode === 'fake' ? [fakeEngine] : [])],
+  build: {
+    outDir: path(mode === 'fake' ? 'dist/app-fake' : 'dist/app'),
+    emptyOutDir: true,
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  worker: { format: 'es' },
+  server: { headers: isolation, fs: { allow: [path('.')] } },
+  preview: { headers: isolation },
+}));
