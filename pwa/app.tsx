@@ -25,7 +25,7 @@ export function App() {
   }, [path]);
   return (
     <>
-      <a class="skip" href="#content" onClick={(e) => skip(e, main.current)}>
+      <a class="skip" href="#content">
         {text.app.skip}
       </a>
       <header class="top">
@@ -46,12 +46,6 @@ export function App() {
       </main>
     </>
   );
-}
-
-/** The address keeps naming the page. */
-function skip(event: Event, main: HTMLElement | null): void {
-  event.preventDefault();
-  main?.focus();
 }
 
 function Navigation() {

@@ -1,8 +1,8 @@
-import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { chooseModel, messageOf, model, models, resetModel, trainedHere } from '../engine.ts';
 import { number, t } from '../i18n/index.ts';
 import { Alert, FileButton, Select } from '../ui/controls.tsx';
+import { useDrop } from '../ui/drop.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Features } from './features.tsx';
 import { Pad } from './pad.tsx';
@@ -10,8 +10,6 @@ import { openPicture, pictureIn, pictureProblem } from './photo.ts';
 import { clear, isEmpty, predictError, setStrokes, undo } from './recognise.ts';
 import { Result } from './result.tsx';
 import { samples } from './samples.ts';
-
-const dropping = signal(false);
 
 export function DigitPage() {
   useEffect(() => {
@@ -22,36 +20,24 @@ export function DigitPage() {
     window.addEventListener('paste', paste);
     return () => window.removeEventListener('paste', paste);
   }, []);
+  const dropping = useDrop((transfer) => {
+    const file = pictureIn(transfer);
+    if (file) void openPicture(file);
+  });
   return (
-    <div
-      class="digit"
-      data-dropping={dropping.value}
-      onDragOver={(event) => {
-        event.preventDefault();
-        dropping.value = true;
-      }}
-      onDragLeave={() => {
-        dropping.value = false;
-      }}
-      onDrop={(event) => {
-        event.preventDefault();
-        dropping.value = false;
-        const file = pictureIn(event.dataTransfer);
-        if (file) void openPicture(file);
-      }}
-    >
-      <h1 class="digit-heading">{t.value.digit.heading}</h1>
+    <div class="digit" data-dropping={dropping.value}>
+      <h1 class="hidden">{t.value.digit.heading}</h1>
       <div class="digit-input">
         <Pad />
         <Tools />
         <Problems />
+        <Samples />
       </div>
       <div class="digit-output">
         <Result />
         <Choice />
         <Features />
       </div>
-      <Samples />
     </div>
   );
 }

@@ -96,5 +96,5 @@ effect(() => {
   content.value;
   model.value;
   trainedHere.value;
-  frame ||= requestAnimationFrame(request);
+  if (frame === 0) frame = requestAnimationFrame(request);
 });

@@ -75,13 +75,14 @@ function optionsOf({ format, range }: CurveProps, element: HTMLElement): uPlot.O
     width: Math.max(200, element.clientWidth),
     height: HEIGHT,
     legend: { show: false },
+    padding: [8, 12, 0, 0],
     cursor: { show: false },
     scales: {
       x: { time: false },
       y: { range: range ? () => [...range] : (_, __, high) => [0, high > 0 ? high * 1.05 : 1] },
     },
     axes: [
-      { ...axis, values: (_, ticks) => ticks.map((v) => (Number.isInteger(v) ? String(v) : '')) },
+      { ...axis, size: 28, values: (_, ticks) => ticks.map((v) => (Number.isInteger(v) ? String(v) : '')) },
       { ...axis, size: 52, values: (_, ticks) => ticks.map(format) },
     ],
     series: [

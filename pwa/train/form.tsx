@@ -3,6 +3,7 @@ import type { TrainOptions } from '../../workers/api.ts';
 import { model, models } from '../engine.ts';
 import { t } from '../i18n/index.ts';
 import { Alert, Check, FileButton, NumberField, Select } from '../ui/controls.tsx';
+import { useDrop } from '../ui/drop.ts';
 import { Icon } from '../ui/icons.tsx';
 import { start } from './run.ts';
 
@@ -28,7 +29,6 @@ const source = signal<'synthetic' | 'files'>('synthetic');
 const counts = signal({ train: 10_000, validation: 1_000 });
 const files = signal<readonly File[]>([]);
 const missingFiles = signal(false);
-const dropping = signal(false);
 
 function set<K extends keyof Settings>(key: K, value: Settings[K]): void {
   settings.value = { ...settings.value, [key]: value };
@@ -142,23 +142,9 @@ function add(more: readonly File[]): void {
 
 function Files() {
   const text = t.value.train;
+  const dropping = useDrop((transfer) => add([...transfer.files]));
   return (
-    <div
-      class="drop"
-      data-dropping={dropping.value}
-      onDragOver={(event) => {
-        event.preventDefault();
-        dropping.value = true;
-      }}
-      onDragLeave={() => {
-        dropping.value = false;
-      }}
-      onDrop={(event) => {
-        event.preventDefault();
-        dropping.value = false;
-        add([...(event.dataTransfer?.files ?? [])]);
-      }}
-    >
+    <div class="drop" data-dropping={dropping.value}>
       <p class="quiet">{text.filesHint}</p>
       <ul class="files">
         {files.value.map((file) => (

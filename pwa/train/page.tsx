@@ -50,7 +50,7 @@ function Control() {
         {...(run.phase.value === 'preparing' ? {} : { value: run.progress.value })}
       />
       <p class="split quiet">
-        <span>{now ? text.step(number(now.step), number(now.steps)) : ' '}</span>
+        <span>{now ? text.step(number(run.stepsDone.value), number(now.steps)) : ''}</span>
         <span>{run.isBusy.value && left !== null ? text.remaining(duration(left)) : ''}</span>
       </p>
       <dl class="figures">
@@ -156,7 +156,7 @@ function Epochs() {
         </p>
       )}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region is reached by keyboard */}
-      <div class="scroll" tabIndex={0} role="group" aria-label={text.epochTable}>
+      <section class="scroll" tabIndex={0} aria-label={text.epochTable}>
         <table>
           <thead>
             <tr>
@@ -181,7 +181,7 @@ function Epochs() {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
     </section>
   );
 }

@@ -42,8 +42,11 @@ export const runError = signal<string | null>(null);
 const BUSY: readonly Phase[] = ['preparing', 'running', 'paused', 'stopping'];
 export const isBusy = computed(() => BUSY.includes(phase.value));
 
+/** Reports are fewer than steps; the end of the run tells the last one. */
+export const stepsDone = computed(() => report.value?.steps ?? latest.value?.step ?? 0);
+
 /** Share of the steps done, 0 … 1. */
-export const progress = computed(() => (latest.value ? latest.value.step / latest.value.steps : 0));
+export const progress = computed(() => (latest.value ? stepsDone.value / latest.value.steps : 0));
 
 export const bestAccuracy = computed(() =>
   epochs.value.length > 0 ? Math.max(...epochs.value.map((e) => e.validationAccuracy)) : null,
@@ -62,7 +65,7 @@ let frame = 0;
 /** Reports are drawn once a frame, however fast they come; a hidden page draws the latest when shown. */
 function onStep(step: StepReport): void {
   pendingStep = step;
-  frame ||= requestAnimationFrame(flush);
+  if (frame === 0) frame = requestAnimationFrame(flush);
 }
 
 function flush(): void {

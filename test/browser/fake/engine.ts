@@ -58,7 +58,9 @@ function maps(layer: string, count: number, side: number, seen: Float32Array): F
   return { layer, count, width: side, height: side, maps: values };
 }
 
-let state: 'idle' | 'running' | 'paused' | 'stopping' = 'idle';
+type State = 'idle' | 'running' | 'paused' | 'stopping';
+let state = 'idle' as State;
+const stateNow = (): State => state;
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function checkFiles(data: TrainOptions['data']): void {
@@ -129,8 +131,8 @@ const fake: Engine = {
     state = 'running';
     let step = 0;
     for (let epoch = 1; epoch <= options.epochs; epoch++) {
-      for (let i = 0; i < perEpoch && (state as string) !== 'stopping'; i++) {
-        while (state === 'paused') await wait(20);
+      for (let i = 0; i < perEpoch && stateNow() !== 'stopping'; i++) {
+        while (stateNow() === 'paused') await wait(20);
         step++;
         const t = step / 60;
         if (step % 4 === 0) {
@@ -146,7 +148,7 @@ const fake: Engine = {
           });
         }
       }
-      if ((state as string) === 'stopping') break;
+      if (stateNow() === 'stopping') break;
       const t = step / 60;
       const report: EpochReport = {
         epoch,
@@ -159,7 +161,7 @@ const fake: Engine = {
       epochs.push(report);
       listener.onEpoch(report);
     }
-    const reason = (state as string) === 'stopping' ? 'stopped' : 'finished';
+    const reason = stateNow() === 'stopping' ? 'stopped' : 'finished';
     state = 'idle';
     return {
       reason,
