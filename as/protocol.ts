@@ -24,16 +24,12 @@ export const enum Command {
 
 /** Control block, at address `Layout.CONTROL`. Words written by different threads lie on different cache lines. */
 export const enum Control {
-  /** Incremented to start a run; parked threads wait on it. */
+  /** Number of the run << 5 | number of threads taking part; parked threads wait on it. */
   GENERATION = 0,
-  /** Number of threads taking part, thread 0 included. */
-  THREADS = 4,
   PROGRAM_BEGIN = 8,
   PROGRAM_END = 12,
   /** Times a waiting thread looks at a word before it sleeps. */
   SPIN = 16,
-  /** Nonzero: threads leave their parking loop for good. */
-  QUIT = 20,
   BARRIER_ARRIVED = 64,
   BARRIER_GENERATION = 128,
   /** Nonzero: leave the program at the next record. */
@@ -55,6 +51,8 @@ export const enum Layout {
   MAX_THREADS = 16,
   /** Alignment of every buffer, in bytes: a cache line. */
   ALIGN = 64,
+  /** Elements of an elementwise tile. */
+  TILE = 8192,
   /** Distance between claim counters, in bytes: no two share a cache line. */
   COUNTER_STRIDE = 64,
 }
@@ -63,24 +61,25 @@ export const enum Opcode {
   FILL = 1,
   COPY = 2,
   UNARY = 3,
-  BINARY = 4,
-  REDUCE = 5,
-  PACK = 6,
-  GEMM = 7,
-  CONV = 8,
-  CONV_FILTER_GRAD = 9,
-  POOL = 10,
-  POOL_GRAD = 11,
-  CROSS_ENTROPY = 12,
-  CROSS_ENTROPY_GRAD = 13,
-  SOFTMAX = 14,
-  SOFTMAX_GRAD = 15,
-  RBF = 16,
-  OPTIMIZER = 17,
-  COUNT_CORRECT = 18,
-  DROPOUT = 19,
-  BATCH_NORM = 20,
-  LRN = 21,
+  UNARY_GRAD = 4,
+  BINARY = 5,
+  REDUCE = 6,
+  PACK = 7,
+  GEMM = 8,
+  CONV = 9,
+  CONV_FILTER_GRAD = 10,
+  POOL = 11,
+  POOL_GRAD = 12,
+  SOFTMAX = 13,
+  SOFTMAX_GRAD = 14,
+  CROSS_ENTROPY = 15,
+  CROSS_ENTROPY_GRAD = 16,
+  COUNT_CORRECT = 17,
+  OPTIMIZER = 18,
+  LINEAR = 40,
+  CONV_SCATTER = 41,
+  SUM_PARTIALS = 42,
+  CONV_PAD = 43,
 }
 
 /** Activations that may end a kernel (epilogue) or stand alone. */
@@ -92,4 +91,348 @@ export const enum Activation {
   TANH = 4,
   /** 1.7159 tanh(2x/3), LeCun 1998. */
   SCALED_TANH = 5,
+}
+
+/**
+ * Packs COUNT matrices A[m][k], k = (c, th, tw), for GEMM, CONV and CONV_SCATTER; strides and the offset in
+ * elements. One tile is PANELS panels of one matrix.
+ */
+export const enum PackArgs {
+  X = 20,
+  OUT = 24,
+  OFFSET = 28,
+  COUNT_STRIDE = 32,
+  M = 36,
+  ROW_STRIDE = 40,
+  C = 44,
+  C_STRIDE = 48,
+  TH = 52,
+  TH_STRIDE = 56,
+  TW = 60,
+  TW_STRIDE = 64,
+  PANELS = 68,
+}
+
+/**
+ * C = activation(A·B + bias[n]) for a batch of packed A. Offsets, strides and batch steps in elements; BIAS may be
+ * 0. One tile is PANELS panels by COLUMNS (a multiple of 8) of one product.
+ */
+export const enum GemmArgs {
+  A = 20,
+  B = 24,
+  BIAS = 28,
+  C = 32,
+  M = 36,
+  N = 40,
+  K = 44,
+  A_OFFSET = 48,
+  B_OFFSET = 52,
+  C_OFFSET = 56,
+  A_BATCH = 60,
+  B_BATCH = 64,
+  B_ROW = 68,
+  B_COLUMN = 72,
+  PANELS = 76,
+  COLUMNS = 80,
+  ACTIVATION = 84,
+  ALPHA = 88,
+}
+
+/** Y[m][n] = activation(X[m]·W[n] + bias[n]); one tile is ROWS by COLUMNS. */
+export const enum LinearArgs {
+  X = 20,
+  W = 24,
+  BIAS = 28,
+  Y = 32,
+  M = 36,
+  N = 40,
+  K = 44,
+  ROWS = 48,
+  COLUMNS = 52,
+  ACTIVATION = 56,
+  ALPHA = 60,
+}
+
+/**
+ * The geometry that all convolution kernels share, from the side of the convolution: X [N][C·G][H][W],
+ * Y [N][M·G][OH][OW], taps KH × KW, DH and DW apart; pixel (oy, ox) reads row oy·SH + ky·DH − PT.
+ */
+export const enum ConvArgs {
+  X = 20,
+  A = 24,
+  BIAS = 28,
+  Y = 32,
+  N = 36,
+  G = 40,
+  C = 44,
+  H = 48,
+  W = 52,
+  M = 56,
+  OH = 60,
+  OW = 64,
+  KH = 68,
+  KW = 72,
+  SH = 76,
+  SW = 80,
+  DH = 84,
+  DW = 88,
+  PT = 92,
+  PL = 96,
+  ACTIVATION = 100,
+  ALPHA = 104,
+  /** CONV: images of a tile; COLUMNS pixels of one image where it is 1. */
+  IMAGES = 108,
+  COLUMNS = 112,
+  PANELS = 116,
+  DEPTH = 120,
+  /** 1: padded rows are copied to private scratch first; 0: no tap leaves the image. */
+  SLAB = 124,
+}
+
+/** First words as `ConvArgs`; X is the output and Y the input. One tile is CHANNELS channels of one group and image. */
+export const enum ConvScatterArgs {
+  CHANNELS = 108,
+  /** Tap rows (of CHANNELS·KH·KW) and pixels held in scratch at a time. */
+  PANELS = 112,
+  ROWS = 116,
+  COLUMNS = 120,
+}
+
+/** First words as `ConvArgs`; A is the buffer of partial sums, SPLITS of them. */
+export const enum ConvFilterGradArgs {
+  SPLITS = 108,
+  /** Rows of pixels, and pixels of a row, of one step of the reduction. */
+  ROWS = 112,
+  COLUMNS = 116,
+  /** Taps (of C·KH·KW) of a tile. */
+  TAPS = 120,
+}
+
+/** Y [PLANES][ROWS][WIDTH] of X [PLANES][H][W], from (Y0, X0) on, zero outside; one tile is a plane. */
+export const enum ConvPadArgs {
+  X = 20,
+  Y = 24,
+  PLANES = 28,
+  H = 32,
+  W = 36,
+  Y0 = 40,
+  X0 = 44,
+  ROWS = 48,
+  WIDTH = 52,
+}
+
+/** Y[i] = Σ_s X[s·COUNT + i], in the order of s. */
+export const enum SumPartialsArgs {
+  X = 20,
+  Y = 24,
+  COUNT = 28,
+  PARTS = 32,
+}
+
+export const enum FillArgs {
+  Y = 20,
+  COUNT = 24,
+  VALUE = 28,
+}
+
+/** Offsets, steps and strides in elements. OUTER is the product of DIMS, ROWS the rows of a tile. */
+export const enum CopyArgs {
+  X = 20,
+  Y = 24,
+  X_OFFSET = 28,
+  Y_OFFSET = 32,
+  OUTER = 36,
+  ROWS = 40,
+  INNER = 44,
+  X_STEP = 48,
+  Y_STEP = 52,
+  DIMS = 56,
+  X_STRIDES = 76,
+  Y_STRIDES = 96,
+}
+
+export const enum UnaryArgs {
+  X = 20,
+  Y = 24,
+  COUNT = 28,
+  KIND = 32,
+  ALPHA = 36,
+  BETA = 40,
+}
+
+/** REF is the input or the output, as the kind's derivative needs. */
+export const enum UnaryGradArgs {
+  REF = 20,
+  DY = 24,
+  DX = 28,
+  COUNT = 32,
+  KIND = 36,
+  ALPHA = 40,
+  BETA = 44,
+}
+
+/** Steps are 0 (broadcast) or 1. ROWS 0: one row, tiles of TILE elements. */
+export const enum BinaryArgs {
+  A = 20,
+  B = 24,
+  Y = 28,
+  KIND = 32,
+  OUTER = 36,
+  ROWS = 40,
+  INNER = 44,
+  A_STEP = 48,
+  B_STEP = 52,
+  DIMS = 56,
+  A_STRIDES = 76,
+  B_STRIDES = 96,
+}
+
+/** Elementwise functions; the first ones are those of `Activation`. */
+export const enum Unary {
+  IDENTITY = 0,
+  RELU = 1,
+  LEAKY_RELU = 2,
+  SIGMOID = 3,
+  TANH = 4,
+  SCALED_TANH = 5,
+  NEG = 6,
+  ABS = 7,
+  EXP = 8,
+  LOG = 9,
+  SQRT = 10,
+  RECIPROCAL = 11,
+  SQUARE = 12,
+  /** max(alpha, min(beta, x)). */
+  CLIP = 13,
+  /** x if x > 0 else alpha·(eˣ − 1), times beta (ELU: beta 1; SELU: both given). */
+  ELU = 14,
+  /** max(0, min(1, alpha·x + beta)). */
+  HARD_SIGMOID = 15,
+  SOFTPLUS = 16,
+  FLOOR = 17,
+  CEIL = 18,
+  /** alpha·x + beta. */
+  AFFINE = 19,
+}
+
+export const enum Binary {
+  ADD = 0,
+  SUB = 1,
+  MUL = 2,
+  DIV = 3,
+  MAX = 4,
+  MIN = 5,
+  POW = 6,
+  /** 1 where a ≥ b, else 0. */
+  GREATER_EQUAL = 7,
+}
+
+export const enum Reduction {
+  SUM = 0,
+  MEAN = 1,
+  MAX = 2,
+  MIN = 3,
+  PROD = 4,
+}
+
+export const enum ReduceArgs {
+  X = 20,
+  Y = 24,
+  KIND = 28,
+  A = 32,
+  R1 = 36,
+  B = 40,
+  R2 = 44,
+  C = 48,
+  ITEMS = 52,
+}
+
+export const enum PoolKind {
+  MAX = 0,
+  AVERAGE = 1,
+}
+
+/** COUNT planes in all, PLANES a tile. DIVISOR 0: the window's size. */
+export const enum PoolArgs {
+  X = 20,
+  Y = 24,
+  DY = 28,
+  DX = 32,
+  KIND = 36,
+  COUNT = 40,
+  PLANES = 44,
+  H = 48,
+  W = 52,
+  OH = 56,
+  OW = 60,
+  KH = 64,
+  KW = 68,
+  SH = 72,
+  SW = 76,
+  PT = 80,
+  PL = 84,
+  PB = 88,
+  PR = 92,
+  DH = 96,
+  DW = 100,
+  INCLUDE_PAD = 104,
+  DIVISOR = 108,
+}
+
+/** Rows along AXIS of [OUTER][AXIS][INNER]; LOG 1: log-softmax. Forward reads X; the gradient Y and DY. */
+export const enum SoftmaxArgs {
+  X = 20,
+  Y = 24,
+  DY = 28,
+  DX = 32,
+  OUTER = 36,
+  AXIS = 40,
+  INNER = 44,
+  LOG = 48,
+  ROWS = 52,
+}
+
+export const enum CrossEntropyArgs {
+  X = 20,
+  LABELS = 24,
+  LOSS = 28,
+  DLOSS = 32,
+  DX = 36,
+  COUNT = 40,
+  CLASSES = 44,
+  SMOOTHING = 48,
+  ROWS = 52,
+}
+
+export const enum CountCorrectArgs {
+  X = 20,
+  LABELS = 24,
+  Y = 28,
+  COUNT = 32,
+  CLASSES = 36,
+}
+
+export const enum OptimizerKind {
+  SGD = 0,
+  ADAM = 1,
+  ADAMW = 2,
+}
+
+/** HYPER: f32 learning rate, f32 step number from 1. M 0: no momentum. */
+export const enum OptimizerArgs {
+  W = 20,
+  G = 24,
+  M = 28,
+  V = 32,
+  HYPER = 36,
+  W_OUT = 40,
+  M_OUT = 44,
+  V_OUT = 48,
+  COUNT = 52,
+  KIND = 56,
+  BETA1 = 60,
+  BETA2 = 64,
+  EPS = 68,
+  WEIGHT_DECAY = 72,
+  NESTEROV = 76,
 }

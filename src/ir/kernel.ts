@@ -13,8 +13,11 @@ export interface Scratch {
 
 export type Buffer = Value | Scratch;
 
+/** 'part': writes a part of the buffer that no other kernel of the same node touches. */
+export type Access = 'read' | 'write' | 'readwrite' | 'part';
+
 export type WasmArg =
-  | { readonly kind: 'buffer'; readonly buffer: Buffer | null; readonly access: 'read' | 'write' | 'readwrite' }
+  | { readonly kind: 'buffer'; readonly buffer: Buffer | null; readonly access: Access }
   | { readonly kind: 'i32'; readonly value: number }
   | { readonly kind: 'f32'; readonly value: number };
 
@@ -32,7 +35,9 @@ export interface WasmKernel {
 export const read = (buffer: Buffer | null): WasmArg => ({ kind: 'buffer', buffer, access: 'read' });
 /** Address of a buffer the kernel writes in full. */
 export const write = (buffer: Buffer | null): WasmArg => ({ kind: 'buffer', buffer, access: 'write' });
-/** Address of a buffer the kernel adds to or writes only part of. */
+/** Address of a buffer of which the kernel writes a part of its own (concat). */
+export const writePart = (buffer: Buffer): WasmArg => ({ kind: 'buffer', buffer, access: 'part' });
+/** Address of a buffer the kernel adds to. */
 export const readWrite = (buffer: Buffer): WasmArg => ({ kind: 'buffer', buffer, access: 'readwrite' });
 export const i32 = (value: number): WasmArg => ({ kind: 'i32', value });
 export const f32 = (value: number): WasmArg => ({ kind: 'f32', value });

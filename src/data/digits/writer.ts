@@ -46,18 +46,24 @@ function pick(glyphs: readonly Glyph[], random: Random): Glyph {
   return glyphs.find((g) => (left -= g.weight) < 0) ?? (glyphs[0] as Glyph);
 }
 
+/** Correlation of how far adjacent control points are missed. */
+const DRIFT = 0.4;
+
 /** The glyph's strokes through control points that a hand has missed a little, ends cut or not reached. */
 function drawStrokes({ trace, x, y, corner }: Desk, glyph: Glyph, random: Random): void {
-  const care = random.between(0.015, 0.065);
+  const care = random.between(0.02, 0.08);
   const rounded = random.uniform() < 0.3;
   trace.length = 0;
   for (const stroke of glyph.strokes) {
-    const dx = glyph.strokes.length > 1 ? care * random.normal() : 0;
-    const dy = glyph.strokes.length > 1 ? care * random.normal() : 0;
+    // Where the hand is off by; strokes begin off on their own, then drift.
+    let dx = care * random.normal();
+    let dy = care * random.normal();
     stroke.forEach((p, i) => {
-      x[i] = p.x + dx + care * random.normal();
-      y[i] = p.y + dy + care * random.normal();
+      x[i] = p.x + dx;
+      y[i] = p.y + dy;
       corner[i] = p.corner && !rounded ? 1 : 0;
+      dx = DRIFT * dx + care * Math.sqrt(1 - DRIFT ** 2) * random.normal();
+      dy = DRIFT * dy + care * Math.sqrt(1 - DRIFT ** 2) * random.normal();
     });
     const start = trace.length;
     appendCurve(trace, x, y, corner, stroke.length);

@@ -1,0 +1,238 @@
+/** Elementwise functions of one and two operands with broadcasting. A tile is TILE elements or ROWS rows. */
+import { exp, log, sigmoid, tanh } from "./activation";
+import { exp1, log1 } from "./scalar";
+import { Binary, BinaryArgs, Layout, Unary, UnaryArgs, UnaryGradArgs } from "./protocol";
+
+// @ts-ignore: decorator
+@inline
+function apply(kind: i32, x: v128, alpha: v128, beta: v128): v128 {
+  const zero = f32x4.splat(0);
+  const one = f32x4.splat(1);
+  switch (kind) {
+    case Unary.RELU: return f32x4.max(x, zero);
+    case Unary.LEAKY_RELU: return v128.bitselect(f32x4.mul(x, alpha), x, f32x4.lt(x, zero));
+    case Unary.SIGMOID: return sigmoid(x);
+    case Unary.TANH: return tanh(x);
+    case Unary.SCALED_TANH: return f32x4.mul(f32x4.splat(1.7159), tanh(f32x4.mul(x, f32x4.splat(2.0 / 3.0))));
+    case Unary.NEG: return f32x4.neg(x);
+    case Unary.ABS: return f32x4.abs(x);
+    case Unary.EXP: return exp(x);
+    case Unary.LOG: return log(x);
+    case Unary.SQRT: return f32x4.sqrt(x);
+    case Unary.RECIPROCAL: return f32x4.div(one, x);
+    case Unary.SQUARE: return f32x4.mul(x, x);
+    case Unary.CLIP: return f32x4.min(f32x4.max(x, alpha), beta);
+    case Unary.ELU:
+      return f32x4.mul(beta, v128.bitselect(x, f32x4.mul(alpha, f32x4.sub(exp(x), one)), f32x4.gt(x, zero)));
+    case Unary.HARD_SIGMOID: return f32x4.max(zero, f32x4.min(one, f32x4.add(f32x4.mul(alpha, x), beta)));
+    // log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|): no overflow.
+    case Unary.SOFTPLUS: return f32x4.add(f32x4.max(x, zero), log(f32x4.add(one, exp(f32x4.neg(f32x4.abs(x))))));
+    case Unary.FLOOR: return f32x4.floor(x);
+    case Unary.CEIL: return f32x4.ceil(x);
+    case Unary.AFFINE: return f32x4.add(f32x4.mul(alpha, x), beta);
+    default: return x;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function unaryLoop(kind: i32, x: usize, y: usize, n: i32, alpha: v128, beta: v128): void {
+  for (; n >= 4; n -= 4) {
+    v128.store(y, apply(kind, v128.load(x), alpha, beta));
+    x += 16;
+    y += 16;
+  }
+  for (; n > 0; n--) {
+    store<f32>(y, f32x4.extract_lane(apply(kind, v128.load32_splat(x), alpha, beta), 0));
+    x += 4;
+    y += 4;
+  }
+}
+
+export function unary(r: usize, tile: i32): void {
+  const begin = tile * Layout.TILE;
+  const n = min(load<i32>(r + UnaryArgs.COUNT) - begin, Layout.TILE);
+  const x: usize = load<usize>(r + UnaryArgs.X) + (<usize>begin << 2);
+  const y: usize = load<usize>(r + UnaryArgs.Y) + (<usize>begin << 2);
+  const kind = load<i32>(r + UnaryArgs.KIND);
+  const alpha = v128.load32_splat(r, UnaryArgs.ALPHA);
+  const beta = v128.load32_splat(r, UnaryArgs.BETA);
+  // The frequent ones get a loop of their own; the others decide element by element.
+  if (kind == Unary.RELU) unaryLoop(Unary.RELU, x, y, n, alpha, beta);
+  else if (kind == Unary.TANH) unaryLoop(Unary.TANH, x, y, n, alpha, beta);
+  else if (kind == Unary.SCALED_TANH) unaryLoop(Unary.SCALED_TANH, x, y, n, alpha, beta);
+  else unaryLoop(kind, x, y, n, alpha, beta);
+}
+
+/** f′ from the input (`ref` = x) or the output (`ref` = y); which one is the operator's choice in src/ops. */
+// @ts-ignore: decorator
+@inline
+function derivative(kind: i32, ref: v128, alpha: v128, beta: v128): v128 {
+  const zero = f32x4.splat(0);
+  const one = f32x4.splat(1);
+  switch (kind) {
+    case Unary.RELU: return v128.and(one, f32x4.gt(ref, zero));
+    case Unary.LEAKY_RELU: return v128.bitselect(one, alpha, f32x4.gt(ref, zero));
+    case Unary.SIGMOID: return f32x4.mul(ref, f32x4.sub(one, ref));
+    case Unary.TANH: return f32x4.sub(one, f32x4.mul(ref, ref));
+    // y = a·tanh(bx): y′ = b/a·(a² − y²).
+    case Unary.SCALED_TANH:
+      return f32x4.mul(f32x4.splat(2.0 / 3.0 / 1.7159), f32x4.sub(f32x4.splat(1.7159 * 1.7159), f32x4.mul(ref, ref)));
+    case Unary.NEG: return f32x4.splat(-1);
+    case Unary.ABS: return f32x4.sub(v128.and(one, f32x4.gt(ref, zero)), v128.and(one, f32x4.lt(ref, zero)));
+    case Unary.EXP: return ref;
+    case Unary.LOG: return f32x4.div(one, ref);
+    case Unary.SQRT: return f32x4.div(f32x4.splat(0.5), ref);
+    case Unary.RECIPROCAL: return f32x4.neg(f32x4.mul(ref, ref));
+    case Unary.SQUARE: return f32x4.add(ref, ref);
+    case Unary.CLIP: return v128.and(one, v128.and(f32x4.ge(ref, alpha), f32x4.le(ref, beta)));
+    case Unary.ELU:
+      return v128.bitselect(beta, f32x4.mul(f32x4.mul(alpha, beta), exp(ref)), f32x4.gt(ref, zero));
+    case Unary.HARD_SIGMOID: {
+      const line = f32x4.add(f32x4.mul(alpha, ref), beta);
+      return v128.and(alpha, v128.and(f32x4.gt(line, zero), f32x4.lt(line, one)));
+    }
+    case Unary.SOFTPLUS: return sigmoid(ref);
+    case Unary.FLOOR:
+    case Unary.CEIL: return zero;
+    case Unary.AFFINE: return alpha;
+    default: return one;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function unaryGradLoop(kind: i32, ref: usize, dy: usize, dx: usize, n: i32, alpha: v128, beta: v128): void {
+  for (; n >= 4; n -= 4) {
+    v128.store(dx, f32x4.mul(v128.load(dy), derivative(kind, v128.load(ref), alpha, beta)));
+    ref += 16;
+    dy += 16;
+    dx += 16;
+  }
+  for (; n > 0; n--) {
+    const d = f32x4.extract_lane(derivative(kind, v128.load32_splat(ref), alpha, beta), 0);
+    store<f32>(dx, load<f32>(dy) * d);
+    ref += 4;
+    dy += 4;
+    dx += 4;
+  }
+}
+
+/** dx = dy · f′. */
+export function unaryGrad(r: usize, tile: i32): void {
+  const begin = tile * Layout.TILE;
+  const at = <usize>begin << 2;
+  const n = min(load<i32>(r + UnaryGradArgs.COUNT) - begin, Layout.TILE);
+  const ref: usize = load<usize>(r + UnaryGradArgs.REF) + at;
+  const dy: usize = load<usize>(r + UnaryGradArgs.DY) + at;
+  const dx: usize = load<usize>(r + UnaryGradArgs.DX) + at;
+  const kind = load<i32>(r + UnaryGradArgs.KIND);
+  const alpha = v128.load32_splat(r, UnaryGradArgs.ALPHA);
+  const beta = v128.load32_splat(r, UnaryGradArgs.BETA);
+  if (kind == Unary.RELU) unaryGradLoop(Unary.RELU, ref, dy, dx, n, alpha, beta);
+  else if (kind == Unary.TANH) unaryGradLoop(Unary.TANH, ref, dy, dx, n, alpha, beta);
+  else if (kind == Unary.SCALED_TANH) unaryGradLoop(Unary.SCALED_TANH, ref, dy, dx, n, alpha, beta);
+  else unaryGradLoop(kind, ref, dy, dx, n, alpha, beta);
+}
+
+// @ts-ignore: decorator
+@inline
+function combine(kind: i32, a: v128, b: v128): v128 {
+  switch (kind) {
+    case Binary.SUB: return f32x4.sub(a, b);
+    case Binary.MUL: return f32x4.mul(a, b);
+    case Binary.DIV: return f32x4.div(a, b);
+    case Binary.MAX: return f32x4.max(a, b);
+    case Binary.MIN: return f32x4.min(a, b);
+    case Binary.GREATER_EQUAL: return v128.and(f32x4.splat(1), f32x4.ge(a, b));
+    case Binary.POW: return power4(a, b);
+    default: return f32x4.add(a, b);
+  }
+}
+
+/** Lane by lane, in f64: few networks use it, and none in a hot place. */
+function power4(a: v128, b: v128): v128 {
+  let y = f32x4.splat(power(f32x4.extract_lane(a, 0), f32x4.extract_lane(b, 0)));
+  y = f32x4.replace_lane(y, 1, power(f32x4.extract_lane(a, 1), f32x4.extract_lane(b, 1)));
+  y = f32x4.replace_lane(y, 2, power(f32x4.extract_lane(a, 2), f32x4.extract_lane(b, 2)));
+  return f32x4.replace_lane(y, 3, power(f32x4.extract_lane(a, 3), f32x4.extract_lane(b, 3)));
+}
+
+/** Exact by squaring for whole exponents up to 64, else exp(b·log|a|). */
+function power(a: f32, b: f32): f32 {
+  const whole = nearest(b) == b;
+  if (whole && abs(b) <= 64) {
+    let n = <i32>abs(b);
+    let x = <f64>a;
+    let y: f64 = 1;
+    for (; n > 0; n >>= 1) {
+      if (n & 1) y *= x;
+      x *= x;
+    }
+    return <f32>(b < 0 ? 1 / y : y);
+  }
+  if (a == 0) return b > 0 ? 0 : f32.MAX_VALUE * 2;
+  if (a < 0 && !whole) return f32.NaN;
+  const y = exp1(b * log1(abs(a)));
+  return a < 0 && (<i64>b & 1) ? -y : y;
+}
+
+// @ts-ignore: decorator
+@inline
+function binaryRow(kind: i32, a: usize, b: usize, y: usize, n: i32, aStep: i32, bStep: i32): void {
+  const a4 = <usize>aStep << 4;
+  const b4 = <usize>bStep << 4;
+  const aFirst = v128.load32_splat(a);
+  const bFirst = v128.load32_splat(b);
+  for (; n >= 4; n -= 4) {
+    const va = aStep ? v128.load(a) : aFirst;
+    const vb = bStep ? v128.load(b) : bFirst;
+    v128.store(y, combine(kind, va, vb));
+    a += a4;
+    b += b4;
+    y += 16;
+  }
+  for (; n > 0; n--) {
+    store<f32>(y, f32x4.extract_lane(combine(kind, v128.load32_splat(a), v128.load32_splat(b)), 0));
+    a += aStep << 2;
+    b += bStep << 2;
+    y += 4;
+  }
+}
+
+function row(kind: i32, a: usize, b: usize, y: usize, n: i32, aStep: i32, bStep: i32): void {
+  if (kind == Binary.ADD) binaryRow(Binary.ADD, a, b, y, n, aStep, bStep);
+  else if (kind == Binary.MUL) binaryRow(Binary.MUL, a, b, y, n, aStep, bStep);
+  else binaryRow(kind, a, b, y, n, aStep, bStep);
+}
+
+/** y = a ∘ b; y is contiguous, a and b are read with strides over up to five outer dimensions. */
+export function binary(r: usize, tile: i32): void {
+  const kind = load<i32>(r + BinaryArgs.KIND);
+  const inner = load<i32>(r + BinaryArgs.INNER);
+  const rows = load<i32>(r + BinaryArgs.ROWS);
+  const aStep = load<i32>(r + BinaryArgs.A_STEP);
+  const bStep = load<i32>(r + BinaryArgs.B_STEP);
+  const a: usize = load<usize>(r + BinaryArgs.A);
+  const b: usize = load<usize>(r + BinaryArgs.B);
+  const y: usize = load<usize>(r + BinaryArgs.Y);
+  if (rows == 0) {
+    const begin = <usize>(tile * Layout.TILE) << 2;
+    const n = min(inner - tile * Layout.TILE, Layout.TILE);
+    return row(kind, a + begin * aStep, b + begin * bStep, y + begin, n, aStep, bStep);
+  }
+  const end = min(load<i32>(r + BinaryArgs.OUTER), (tile + 1) * rows);
+  for (let i = tile * rows; i < end; i++) {
+    let rest = i;
+    let pa = a;
+    let pb = b;
+    for (let d = 16; d >= 0; d -= 4) {
+      const size = load<i32>(r + d, BinaryArgs.DIMS);
+      const at = rest % size;
+      rest /= size;
+      pa += at * load<i32>(r + d, BinaryArgs.A_STRIDES) << 2;
+      pb += at * load<i32>(r + d, BinaryArgs.B_STRIDES) << 2;
+    }
+    row(kind, pa, pb, y + (<usize>i * inner << 2), inner, aStep, bStep);
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Matrix products. `f32_gemm_4x8` and its row variants multiply a packed panel of A, [K][rows], with a packed panel
+ * of B, [K][8]; all of convolution and matmul runs through them. `gemm` drives them over blocks of a product;
+ */
+import { activateRange } from './activation';
+import { GemmArgs } from './protocol';
+import { packColumns, panelCount, panelStart } from './pack';
+import { copy, fill, madd } from './simd';
+
+/** Depth of a block: a panel of A (4 KiB) and one of B (8 KiB) lie in the first-level cache. */
+// @ts-ignore: decorator
+@inline
+export const KC: i32 = 256;
+
+/**
+ * c[r][0…8) = init + Σ_k a[k][r] b[k][0…8) for `rows` rows. Accumulators start from `init + r·step` (8 floats, or
+ * one that is splat), so bias, zero and accumulation are one path. `rows` is a constant of each instance.
+ */
+// @ts-ignore: decorator
+@inline
+function tile8(rows: i32, k: i32, a: usize, b: usize, c: usize, ldc: usize, init: usize, step: usize, splat: bool): void {
+  let c00: v128, c01: v128;
+  let c10 = f32x4.splat(0), c11 = c10, c20 = c10, c21 = c10, c30 = c10, c31 = c10;
+  if (splat) {
+    c00 = v128.load32_splat(init);
+    c01 = c00;
+    if (rows > 1) c11 = c10 = v128.load32_splat(init + step);
+    if (rows > 2) c21 = c20 = v128.load32_splat(init + 2 * step);
+    if (rows > 3) c31 = c30 = v128.load32_splat(init + 3 * step);
+  } else {
+    c00 = v128.load(init);
+    c01 = v128.load(init, 16);
+    if (rows > 1) { c10 = v128.load(init + step); c11 = v128.load(init + step, 16); }
+    if (rows > 2) { c20 = v128.load(init + 2 * step); c21 = v128.load(init + 2 * step, 16); }
+    if (rows > 3) { c30 = v128.load(init + 3 * step); c31 = v128.load(init + 3 * step, 16); }
+  }
+  for (; k > 0; k--) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    const a0 = v128.load32_splat(a);
+    c00 = madd(a0, b0, c00);
+    c01 = madd(a0, b1, c01);
+    if (rows > 1) {
+      const a1 = v128.load32_splat(a, 4);
+      c10 = madd(a1, b0, c10);
+      c11 = madd(a1, b1, c11);
+    }
+    if (rows > 2) {
+      const a2 = v128.load32_splat(a, 8);
+      c20 = madd(a2, b0, c20);
+      c21 = madd(a2, b1, c21);
+    }
+    if (rows > 3) {
+      const a3 = v128.load32_splat(a, 12);
+      c30 = madd(a3, b0, c30);
+      c31 = madd(a3, b1, c31);
+    }
+    a += 4 * rows;
+    b += 32;
+  }
+  v128.store(c, c00);
+  v128.store(c, c01, 16);
+  if (rows > 1) { v128.store(c + ldc, c10); v128.store(c + ldc, c11, 16); }
+  if (rows > 2) { v128.store(c + 2 * ldc, c20); v128.store(c + 2 * ldc, c21, 16); }
+  if (rows > 3) { v128.store(c + 3 * ldc, c30); v128.store(c + 3 * ldc, c31, 16); }
+}
+
+function f32_gemm_1x8(k: i32, a: usize, b: usize, c: usize, ldc: usize, init: usize, step: usize, splat: bool): void {
+  tile8(1, k, a, b, c, ldc, init, step, splat);
+}
+function f32_gemm_2x8(k: i32, a: usize, b: usize, c: usize, ldc: usize, init: usize, step: usize, splat: bool): void {
+  tile8(2, k, a, b, c, ldc, init, step, splat);
+}
+function f32_gemm_3x8(k: i32, a: usize, b: usize, c: usize, ldc: usize, init: usize, step: usize, splat: bool): void {
+  tile8(3, k, a, b, c, ldc, init, step, splat);
+}
+function f32_gemm_4x8(k: i32, a: usize, b: usize, c: usize, ldc: usize, init: usize, step: usize, splat: bool): void {
+  tile8(4, k, a, b, c, ldc, init, step, splat);
+}
+
+/** The micro-kernel of 1 … 4 rows; arguments as `tile8`. */
+// @ts-ignore: decorator
+@inline
+export function f32_gemm_rx8(rows: i32, k: i32, a: usize, b: usize, c: usize, ldc: usize, init: usize, step: usize, splat: bool): void {
+  if (rows == 4) f32_gemm_4x8(k, a, b, c, ldc, init, step, splat);
+  else if (rows == 3) f32_gemm_3x8(k, a, b, c, ldc, init, step, splat);
+  else if (rows == 2) f32_gemm_2x8(k, a, b, c, ldc, init, step, splat);
+  else f32_gemm_1x8(k, a, b, c, ldc, init, step, splat);
+}
+
+/**
+ * Multiplies panels [p0, p1) of a packed A [M × K], at its rows [k0, k0 + depth) of K, with one packed panel of B.
+ * Row 0 of `c` and `init` is the first row of panel p0.
+ */
+export function gemmPanels(
+  m: i32, p0: i32, p1: i32, k: i32, k0: i32, depth: i32, a: usize, b: usize,
+  c: usize, ldc: usize, init: usize, step: usize, splat: bool,
+): void {
+  const panels = panelCount(m), base = m / panels, more = m % panels;
+  let row = panelStart(m, p0);
+  for (let p = p0; p < p1; p++) {
+    const rows = base + i32(p < more);
+    const panel = a + ((<usize>row * k + <usize>k0 * rows) << 2);
+    f32_gemm_rx8(rows, depth, panel, b, c, ldc, init, step, splat);
+    row += rows;
+    c += rows * ldc;
+    init += rows * step;
+  }
+}
+
+/** Copies an n-wide column strip of `rows` rows. */
+export function copyStrip(to: usize, toStep: usize, from: usize, fromStep: usize, rows: i32, n: i32): void {
+  for (; rows > 0; rows--, to += toStep, from += fromStep) copy(to, from, n);
+}
+
+/** Scratch: panel of B, eight starting values, then the strip of a tile that is narrower than 8. */
+export function gemm(cmd: usize, tile: i32, scratch: usize): void {
+  const m = load<i32>(cmd, GemmArgs.M), n = load<i32>(cmd, GemmArgs.N), k = load<i32>(cmd, GemmArgs.K);
+  const perTile = load<i32>(cmd, GemmArgs.PANELS), columns = load<i32>(cmd, GemmArgs.COLUMNS);
+  const mBlocks = (panelCount(m) + perTile - 1) / perTile, nBlocks = (n + columns - 1) / columns;
+  const z = tile / (mBlocks * nBlocks), block = tile % (mBlocks * nBlocks);
+  const p0 = (block / nBlocks) * perTile, p1 = min(p0 + perTile, panelCount(m));
+  const row0 = panelStart(m, p0), rows = panelStart(m, p1) - row0;
+  const n0 = (block % nBlocks) * columns, n1 = min(n0 + columns, n);
+  const rowStep = <usize>load<i32>(cmd, GemmArgs.B_ROW) << 2;
+  const columnStep = <usize>load<i32>(cmd, GemmArgs.B_COLUMN) << 2;
+  const a = load<usize>(cmd, GemmArgs.A) +
+    ((<usize>load<i32>(cmd, GemmArgs.A_OFFSET) + <usize>z * load<i32>(cmd, GemmArgs.A_BATCH)) << 2);
+  const b = load<usize>(cmd, GemmArgs.B) +
+    ((<usize>load<i32>(cmd, GemmArgs.B_OFFSET) + <usize>z * load<i32>(cmd, GemmArgs.B_BATCH)) << 2);
+  const ldc = <usize>n << 2;
+  const c = load<usize>(cmd, GemmArgs.C) + ((<usize>load<i32>(cmd, GemmArgs.C_OFFSET) + <usize>z * m * n) << 2) + row0 * ldc;
+  const bias = load<usize>(cmd, GemmArgs.BIAS);
+  const start = scratch + KC * 32, strip = start + 64;
+
+  for (let k0 = 0; k0 < k || k0 == 0; k0 += KC) {
+    const depth = min(KC, k - k0);
+    for (let j = n0; j < n1; j += 8) {
+      const width = min(8, n1 - j);
+      packColumns(scratch, b + k0 * rowStep + j * columnStep, depth, width, rowStep, columnStep);
+      const at = c + (j << 2);
+      const to = width == 8 ? at : strip, step = width == 8 ? ldc : 32;
+      if (k0 == 0) {
+        fill(start, 8, 0);
+        if (bias) copy(start, bias + (j << 2), width);
+        gemmPanels(m, p0, p1, k, 0, depth, a, scratch, to, step, start, 0, false);
+      } else {
+        if (width < 8) copyStrip(strip, 32, at, ldc, rows, width);
+        gemmPanels(m, p0, p1, k, k0, depth, a, scratch, to, step, to, step, false);
+      }
+      if (width < 8) copyStrip(at, ldc, strip, 32, rows, width);
+    }
+  }
+  const kind = load<i32>(cmd, GemmArgs.ACTIVATION), alpha = load<f32>(cmd, GemmArgs.ALPHA);
+  if (kind) {
+    for (let i = 0; i < rows; i++) {
+      const at = c + i * ldc + (n0 << 2);
+      activateRange(kind, alpha, at, at, n1 - n0);
+    }
+  }
+}

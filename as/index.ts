@@ -1,0 +1,118 @@
+/**
+ * The interpreter: every thread runs the same program over shared memory, claiming tiles of each record and
+ * meeting at barriers. Exports only; the one switch over `Opcode` is `dispatch`.
+ */
+import { binary, unary, unaryGrad } from "./elementwise";
+import { conv } from "./conv";
+import { convFilterGrad, convScatter, sumPartials } from "./conv-grad";
+import { copy, fill } from "./copy";
+import { countCorrect, crossEntropy, crossEntropyGrad, softmax, softmaxGrad } from "./softmax";
+import { gemm } from "./gemm";
+import { linear } from "./linear";
+import { optimizer } from "./optimizer";
+import { pack } from "./pack";
+import { pool, poolGrad } from "./pool";
+import { reduce } from "./reduce";
+import { Command, Control, Layout, Opcode } from "./protocol";
+import { aborted, abortRun, barrier, claim, join, leave, park, release } from "./sync";
+
+/** Globals are per instance, and there is one instance a thread. */
+let thread: i32 = 0;
+let record: usize = 0;
+
+/** Must be called once, before anything else, with the thread's number. */
+export function setup(id: i32): void {
+  thread = id;
+}
+
+/** The record this thread is in or was in last: where a trap happened. */
+export function currentRecord(): usize {
+  return record;
+}
+
+/** Thread 0: runs records [begin, end) with `threads` threads. Returns 1 when done, 0 when aborted. */
+export function execute(begin: usize, end: usize, threads: i32): i32 {
+  store<u32>(Layout.CONTROL + Control.PROGRAM_BEGIN, <u32>begin);
+  store<u32>(Layout.CONTROL + Control.PROGRAM_END, <u32>end);
+  for (let r = begin; r < end; r += load<usize>(r + Command.BYTES)) store<i32>(load<usize>(r + Command.COUNTER), 0);
+  release(threads);
+  run(begin, end, threads);
+  join();
+  return aborted() ? 0 : 1;
+}
+
+/** After a trap in thread 0: makes the others leave and waits for them. */
+export function abandon(): void {
+  abortRun();
+  join();
+}
+
+/** Threads 1, 2, …: parks and takes part in runs, for ever. Only a trap leaves it; then call `recover`. */
+export function serve(): void {
+  let generation = recovered;
+  for (;;) {
+    recovered = generation = park(generation);
+    const threads = generation & 31;
+    if (thread >= threads) continue;
+    const control: usize = Layout.CONTROL;
+    run(load<usize>(control + Control.PROGRAM_BEGIN), load<usize>(control + Control.PROGRAM_END), threads);
+    leave();
+  }
+}
+
+/** The generation this thread has seen last. */
+let recovered: i32 = 0;
+
+/** After a trap in `serve`: records the fault, makes the others leave, leaves too. `serve` can be called again. */
+export function recover(): void {
+  store<u32>(Layout.CONTROL + Control.FAULT, <u32>record);
+  abortRun();
+  leave();
+}
+
+function run(begin: usize, end: usize, threads: i32): void {
+  const scratch: usize = Layout.SCRATCH + thread * Layout.SCRATCH_BYTES;
+  for (let r = begin; r < end; r += load<usize>(r + Command.BYTES)) {
+    record = r;
+    const go = load<i32>(r + Command.BARRIER) ? barrier(threads) : !aborted();
+    if (!go) {
+      abortRun();
+      return;
+    }
+    const opcode = load<i32>(r + Command.OPCODE);
+    const tiles = load<i32>(r + Command.TILES);
+    if (threads == 1) {
+      for (let tile = 0; tile < tiles; tile++) dispatch(opcode, r, tile, scratch);
+    } else {
+      const counter: usize = load<usize>(r + Command.COUNTER);
+      for (let tile = claim(counter); tile < tiles; tile = claim(counter)) dispatch(opcode, r, tile, scratch);
+    }
+  }
+}
+
+function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
+  switch (opcode) {
+    case Opcode.FILL: return fill(r, tile);
+    case Opcode.COPY: return copy(r, tile);
+    case Opcode.UNARY: return unary(r, tile);
+    case Opcode.UNARY_GRAD: return unaryGrad(r, tile);
+    case Opcode.BINARY: return binary(r, tile);
+    case Opcode.REDUCE: return reduce(r, tile);
+    case Opcode.PACK: return pack(r, tile, scratch);
+    case Opcode.GEMM: return gemm(r, tile, scratch);
+    case Opcode.CONV: return conv(r, tile, scratch);
+    case Opcode.CONV_FILTER_GRAD: return convFilterGrad(r, tile, scratch);
+    case Opcode.CONV_SCATTER: return convScatter(r, tile, scratch);
+    case Opcode.SUM_PARTIALS: return sumPartials(r, tile);
+    case Opcode.LINEAR: return linear(r, tile, scratch);
+    case Opcode.POOL: return pool(r, tile);
+    case Opcode.POOL_GRAD: return poolGrad(r, tile);
+    case Opcode.SOFTMAX: return softmax(r, tile);
+    case Opcode.SOFTMAX_GRAD: return softmaxGrad(r, tile);
+    case Opcode.CROSS_ENTROPY: return crossEntropy(r, tile);
+    case Opcode.CROSS_ENTROPY_GRAD: return crossEntropyGrad(r, tile);
+    case Opcode.COUNT_CORRECT: return countCorrect(r, tile);
+    case Opcode.OPTIMIZER: return optimizer(r, tile);
+    default: unreachable();
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Packed panels. A matrix A [M × K] becomes panels of at most four rows, each [K][rows], one after the other; the
+ * rows are spread evenly, so that M = 6 is 3 + 3: a panel of one row costs nearly as much time as one of four.
+ */
+import { PackArgs } from './protocol';
+
+/** Rows of a panel at most, columns of a panel of B. */
+// @ts-ignore: decorator
+@inline
+const MR: i32 = 4;
+
+// @ts-ignore: decorator
+@inline
+export function panelCount(m: i32): i32 {
+  return (m + MR - 1) / MR;
+}
+
+/** First row of panel p. */
+// @ts-ignore: decorator
+@inline
+export function panelStart(m: i32, p: i32): i32 {
+  const panels = panelCount(m);
+  const more = m % panels;
+  return p * (m / panels) + min(p, more);
+}
+
+/** Rows of panel p. */
+// @ts-ignore: decorator
+@inline
+export function panelRows(m: i32, p: i32): i32 {
+  const panels = panelCount(m);
+  return m / panels + i32(p < m % panels);
+}
+
+/**
+ * Packs COUNT matrices with K = (channel, tap row, tap column), every stride free and possibly negative, in
+ * elements. One tile is PANELS panels of one matrix.
+ */
+export function pack(cmd: usize, tile: i32, scratch: usize): void {
+  const m = load<i32>(cmd, PackArgs.M);
+  const channels = load<i32>(cmd, PackArgs.C), th = load<i32>(cmd, PackArgs.TH), tw = load<i32>(cmd, PackArgs.TW);
+  const rowStep = <isize>load<i32>(cmd, PackArgs.ROW_STRIDE) << 2;
+  const cStep = <isize>load<i32>(cmd, PackArgs.C_STRIDE) << 2;
+  const thStep = <isize>load<i32>(cmd, PackArgs.TH_STRIDE) << 2;
+  const twStep = <isize>load<i32>(cmd, PackArgs.TW_STRIDE) << 2;
+  const k = channels * th * tw;
+  const perTile = load<i32>(cmd, PackArgs.PANELS);
+  const blocks = (panelCount(m) + perTile - 1) / perTile;
+  const z = tile / blocks, p0 = (tile % blocks) * perTile, p1 = min(p0 + perTile, panelCount(m));
+  const from = <isize>load<usize>(cmd, PackArgs.X) +
+    ((<isize>load<i32>(cmd, PackArgs.OFFSET) + <isize>z * load<i32>(cmd, PackArgs.COUNT_STRIDE)) << 2);
+  let to = load<usize>(cmd, PackArgs.OUT) + ((<usize>z * m + panelStart(m, p0)) * k << 2);
+  for (let p = p0; p < p1; p++) {
+    const rows = panelRows(m, p);
+    let channel = from + panelStart(m, p) * rowStep;
+    for (let c = 0; c < channels; c++, channel += cStep) {
+      let line = channel;
+      for (let y = 0; y < th; y++, line += thStep) {
+        let at = line;
+        for (let x = 0; x < tw; x++, at += twStep) {
+          let element = at;
+          for (let r = 0; r < rows; r++, element += rowStep, to += 4) store<f32>(to, load<f32>(element));
+        }
+      }
+    }
+  }
+}
+
+/**
+ * Packs a [k][8] panel of B from a matrix with the given strides in bytes; columns from n on are zero. Reads the
+ * k·n elements and nothing else.
+ */
+export function packColumns(to: usize, from: usize, k: i32, n: i32, rowStep: usize, columnStep: usize): void {
+  if (n < 8) {
+    for (; k > 0; k--, to += 32, from += rowStep) {
+      v128.store(to, f32x4.splat(0));
+      v128.store(to, f32x4.splat(0), 16);
+      for (let j = 0; j < n; j++) store<f32>(to + (j << 2), load<f32>(from + j * columnStep));
+    }
+  } else if (columnStep == 4) {
+    for (; k > 0; k--, to += 32, from += rowStep) {
+      v128.store(to, v128.load(from));
+      v128.store(to, v128.load(from, 16), 16);
+    }
+  } else {
+    if (rowStep == 4) {
+      for (; k >= 4; k -= 4, to += 128, from += 16) {
+        transpose4(to, from, columnStep);
+        transpose4(to + 16, from + 4 * columnStep, columnStep);
+      }
+    }
+    for (; k > 0; k--, to += 32, from += rowStep) {
+      for (let j = 0; j < 8; j++) store<f32>(to + (j << 2), load<f32>(from + j * columnStep));
+    }
+  }
+}
+
+/** Four rows of four floats, `step` apart, to four columns 32 bytes apart. */
+// @ts-ignore: decorator
+@inline
+function transpose4(to: usize, from: usize, step: usize): void {
+  const a = v128.load(from), b = v128.load(from + step);
+  const c = v128.load(from + 2 * step), d = v128.load(from + 3 * step);
+  const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+  const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5));
+  v128.store(to, v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7), 32);
+  v128.store(to, v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5), 64);
+  v128.store(to, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7), 96);
+}

@@ -1,0 +1,44 @@
+/** What every backend offers. Types only. */
+import type { Tensor, TensorType } from './core/tensor.ts';
+import type { Graph, VariableSpec } from './ir/graph.ts';
+import type { PlanMemory } from './plan/compile.ts';
+
+export interface Backend {
+  readonly name: 'wasm' | 'reference';
+  /** Memory for variables that several executables share: training and inference see the same weights. */
+  createStore(specs: readonly VariableSpec[]): VariableStore;
+  /**
+   * Plans and loads a graph; its variables are those of the store.
+   * @throws LensletError 'memory' when the plan does not fit, 'unknown' when the store lacks a variable
+   */
+  load(graph: Graph, store: VariableStore): Promise<Executable>;
+  dispose(): void;
+}
+
+export interface VariableStore {
+  readonly specs: ReadonlyMap<string, VariableSpec>;
+  /** A copy of a variable. */
+  read(name: string): Promise<Tensor>;
+  /** @throws LensletError 'unknown' or 'shape' */
+  write(name: string, value: Tensor): Promise<void>;
+  dispose(): void;
+}
+
+export interface StepTime {
+  readonly label: string;
+  readonly milliseconds: number;
+}
+
+export interface Executable {
+  readonly inputs: ReadonlyMap<string, TensorType>;
+  readonly outputs: ReadonlyMap<string, TensorType>;
+  readonly memory: PlanMemory;
+  /**
+   * One run: writes the inputs, executes, updates the variables, returns copies of the outputs.
+   * @throws LensletError 'unknown' or 'shape' for feeds that do not fit, 'kernel' when a kernel trapped
+   */
+  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  /** Time of each step of one more run with the inputs of the last one; updates happen. */
+  profile(): Promise<readonly StepTime[]>;
+  dispose(): void;
+}

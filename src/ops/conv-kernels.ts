@@ -1,0 +1,177 @@
+/**
+ * The kernels of a convolution and of its gradients. Here, and nowhere else, it is decided which kernel a geometry
+ * gets and how it is cut into tiles. Tiles depend on shapes alone; sizes were measured (test/bench/NOTES.md).
+ */
+import { Opcode } from '../../as/protocol.ts';
+import { type Buffer, f32, i32, read, scratch, type WasmKernel, write } from '../ir/kernel.ts';
+import type { ConvGeometry, Epilogue } from './conv-shape.ts';
+import { gemmKernels, linearKernels, panelCount } from './gemm-kernels.ts';
+
+/** Multiply–adds of a tile: about 50 µs. */
+const TILE_MACS = 1 << 21;
+/** Bytes of private scratch for padded rows: SCRATCH_BYTES less what lies before them (as/conv.ts). */
+export const SLAB_BYTES = 917504;
+
+const up = (n: number, unit: number): number => Math.ceil(n / unit) * unit;
+const clamp = (n: number, low: number, high: number): number => Math.max(low, Math.min(high, Math.floor(n)));
+
+const geometryArgs = (s: ConvGeometry) =>
+  [s.n, s.g, s.c, s.h, s.w, s.m, s.oh, s.ow, s.kh, s.kw, s.sh, s.sw, s.dh, s.dw, s.pt, s.pl].map(i32);
+const epilogueArgs = (e: Epilogue) => [i32(e.activation ?? 0), f32(e.alpha ?? 0)];
+
+/** Every output is one dot product over a whole image: a linear layer. */
+const isLinear = (s: ConvGeometry): boolean =>
+  s.g === 1 && s.oh * s.ow === 1 && s.kh === s.h && s.kw === s.w && s.pt === 0 && s.pl === 0;
+
+/** A 1×1 convolution does not see rows: one long row needs no special cases at their ends. */
+function flattened(s: ConvGeometry): ConvGeometry {
+  const pointwise = s.kh * s.kw === 1 && s.sh * s.sw === 1 && s.pt === 0 && s.pl === 0 && s.h === s.oh && s.w === s.ow;
+  return pointwise ? { ...s, h: 1, oh: 1, w: s.h * s.w, ow: s.h * s.w } : s;
+}
+
+interface Packing {
+  readonly offset: number;
+  readonly m: number;
+  readonly row: number;
+  /** Count and stride of channels, tap rows and tap columns. */
+  readonly k: readonly (readonly [count: number, stride: number])[];
+}
+
+/** Packs one matrix per group, `step` elements apart, into scratch. */
+function packWeights(w: Buffer, groups: number, step: number, p: Packing): { packed: Buffer; kernel: WasmKernel } {
+  const k = p.k.reduce((product, [count]) => product * count, 1);
+  const packed = scratch(4 * groups * p.m * k);
+  const perTile = clamp(16384 / (4 * k), 1, panelCount(p.m));
+  const args = [read(w), write(packed), ...[p.offset, step, p.m, p.row, ...p.k.flat(), perTile].map(i32)];
+  return { packed, kernel: { opcode: Opcode.PACK, tiles: groups * Math.ceil(panelCount(p.m) / perTile), args } };
+}
+
+/** How CONV cuts its work, and how deep a block of K is. */
+function convTiling(s: ConvGeometry) {
+  const taps = s.kh * s.kw;
+  const k = s.c * taps;
+  const pixels = s.oh * s.ow;
+  const chunks = Math.ceil(s.c / clamp(320 / taps, 1, s.c));
+  const depth = taps > 320 ? 256 : Math.ceil(s.c / chunks) * taps;
+  const target = clamp(TILE_MACS / (s.m * k), 64, 1024);
+  const images = clamp(target / pixels, 1, s.n);
+  const blocks = Math.ceil(pixels / Math.max(target, 96));
+  const columns = images > 1 ? pixels : up(Math.ceil(pixels / blocks), 8);
+  const all = panelCount(s.m);
+  const rows = clamp(TILE_MACS / (k * Math.min(columns, pixels) * images), 64, 2048);
+  return { images, columns, depth, panels: Math.min(all, Math.ceil(all / Math.ceil((4 * all) / rows))) };
+}
+
+type ConvTiling = ReturnType<typeof convTiling>;
+
+/** Bytes of padded rows that a tile keeps, at most. */
+function slabBytes(s: ConvGeometry, t: ConvTiling): number {
+  const taps = s.kh * s.kw;
+  const channels = t.depth % taps === 0 ? t.depth / taps : 2;
+  const lines = Math.min(s.oh, Math.ceil(t.columns / s.ow) + 1);
+  const rows = (lines - 1) * s.sh + (s.kh - 1) * s.dh + 1;
+  return 4 * t.images * channels * rows * ((s.ow - 1) * s.sw + (s.kw - 1) * s.dw + 1);
+}
+
+/** Smaller tiles until their padded rows fit; null when even the smallest do not. */
+function fitted(s: ConvGeometry, t: ConvTiling, limit: number): ConvTiling | null {
+  const taps = s.kh * s.kw;
+  while (slabBytes(s, t) > limit) {
+    if (t.images > 1) t = { ...t, images: t.images >> 1 };
+    else if (t.depth > taps && t.depth % taps === 0) t = { ...t, depth: Math.ceil(t.depth / taps / 2) * taps };
+    else if (t.columns > 8) t = { ...t, columns: up(t.columns >> 1, 8) };
+    else return null;
+  }
+  return t;
+}
+
+const outside = (s: ConvGeometry): boolean =>
+  s.pt > 0 || s.pl > 0 ||
+  (s.oh - 1) * s.sh + (s.kh - 1) * s.dh - s.pt >= s.h || (s.ow - 1) * s.sw + (s.kw - 1) * s.dw - s.pl >= s.w;
+
+/** The product itself, from weights packed already. */
+function convProduct(x: Buffer, a: Buffer, bias: Buffer | null, y: Buffer, s: ConvGeometry, e: Epilogue, limit: number): WasmKernel[] {
+  const tiling = convTiling(s);
+  const padded = outside(s);
+  const t = padded ? fitted(s, tiling, limit) : tiling;
+  if (!t) {
+    const h = (s.oh - 1) * s.sh + (s.kh - 1) * s.dh + 1;
+    const w = (s.ow - 1) * s.sw + (s.kw - 1) * s.dw + 1;
+    const planes = s.n * s.g * s.c;
+    const copy = scratch(4 * planes * h * w);
+    const sizes = [planes, s.h, s.w, -s.pt, -s.pl, h, w].map(i32);
+    const pad: WasmKernel = { opcode: Opcode.CONV_PAD, tiles: planes, args: [read(x), write(copy), ...sizes] };
+    return [pad, ...convProduct(copy, a, bias, y, { ...s, h, w, pt: 0, pl: 0 }, e, limit)];
+  }
+  const blocks = Math.ceil((s.oh * s.ow) / t.columns) * Math.ceil(s.n / t.images) * Math.ceil(panelCount(s.m) / t.panels);
+  const cut = [t.images, t.columns, t.panels, t.depth, padded ? 1 : 0].map(i32);
+  const args = [read(x), read(a), read(bias), write(y), ...geometryArgs(s), ...epilogueArgs(e), ...cut];
+  return [{ opcode: Opcode.CONV, tiles: s.g * blocks, args }];
+}
+
+/** y = activation(conv(x, w) + bias), w [G·M][C][KH][KW]. `limit`: bytes of padded rows in scratch, for tests. */
+export function convKernels(x: Buffer, w: Buffer, bias: Buffer | null, y: Buffer, s0: ConvGeometry, e: Epilogue, limit = SLAB_BYTES): WasmKernel[] {
+  const s = flattened(s0);
+  const taps = s.kh * s.kw;
+  const k = s.c * taps;
+  if (isLinear(s)) return linearKernels(x, w, bias, y, { m: s.n, n: s.m, k }, e);
+  const order = [[s.c, taps], [s.kh, s.kw], [s.kw, 1]] as const;
+  const { packed, kernel } = packWeights(w, s.g, s.m * k, { offset: 0, m: s.m, row: k, k: order });
+  return [kernel, ...convProduct(x, packed, bias, y, s, e, limit)];
+}
+
+/**
+ * x = activation(convᵀ(y, w) + bias): the gradient of a convolution to its input, or a transposed convolution.
+ * Stride 1 is a convolution with rotated weights, unless it would mostly multiply zeros; everything else adds
+ * every product to where its tap reads.
+ */
+export function convTransposeKernels(y: Buffer, w: Buffer, bias: Buffer | null, x: Buffer, s0: ConvGeometry, e: Epilogue, limit = SLAB_BYTES): WasmKernel[] {
+  const s = flattened(s0);
+  const taps = s.kh * s.kw;
+  const step = s.m * s.c * taps;
+  if (isLinear(s) && !bias) {
+    const shape = { batch: 1, m: s.n, n: s.c * taps, k: s.m };
+    return gemmKernels(y, w, null, x, { ...shape, a: { row: s.m, column: 1, batch: 0 }, b: { row: s.c * taps, column: 1, batch: 0 } }, e);
+  }
+  if (s.sh * s.sw === 1 && s.h * s.w <= 1.25 * s.oh * s.ow) {
+    const order = [[s.m, s.c * taps], [s.kh, -s.kw], [s.kw, -1]] as const;
+    const { packed, kernel } = packWeights(w, s.g, step, { offset: taps - 1, m: s.c, row: taps, k: order });
+    const back = { ...s, c: s.m, h: s.oh, w: s.ow, m: s.c, oh: s.h, ow: s.w };
+    const pt = s.dh * (s.kh - 1) - s.pt;
+    const pl = s.dw * (s.kw - 1) - s.pl;
+    return [kernel, ...convProduct(y, packed, bias, x, { ...back, pt, pl }, e, limit)];
+  }
+  const rows = s.c * taps;
+  const { packed, kernel } = packWeights(w, s.g, step, { offset: 0, m: rows, row: 1, k: [[s.m, rows], [1, 0], [1, 0]] });
+  const channels = clamp(Math.max(Math.ceil(64 / taps), TILE_MACS / (taps * s.oh * s.ow * s.m)), 1, s.c);
+  const columns = s.ow <= 128 ? s.ow : 128;
+  const lines = columns < s.ow ? 1 : clamp(64 / s.ow, 1, s.oh);
+  const panels = clamp(131072 / (4 * up(lines * columns, 8)), 1, panelCount(rows));
+  const cut = [channels, panels, lines, columns].map(i32);
+  const args = [write(x), read(packed), read(bias), read(y), ...geometryArgs(s), ...epilogueArgs(e), ...cut];
+  return [kernel, { opcode: Opcode.CONV_SCATTER, tiles: s.n * s.g * Math.ceil(s.c / channels), args }];
+}
+
+/** dw = Σ over images and pixels of dy · patchesᵀ. */
+export function convFilterGradKernels(x: Buffer, dy: Buffer, dw: Buffer, s0: ConvGeometry): WasmKernel[] {
+  const s = flattened(s0);
+  const k = s.c * s.kh * s.kw;
+  if (isLinear(s)) {
+    return gemmKernels(dy, x, null, dw, { batch: 1, m: s.m, n: k, k: s.n, a: { row: 1, column: s.m, batch: 0 }, b: { row: k, column: 1, batch: 0 } }, {});
+  }
+  const columns = Math.min(s.ow, 512);
+  const lines = columns < s.ow ? 1 : clamp(512 / s.ow, 1, s.n * s.oh);
+  const blocks = Math.ceil(k / 128);
+  const taps = up(Math.ceil(k / blocks), 4);
+  const tileCount = s.g * Math.ceil(k / taps);
+  const steps = Math.ceil((s.n * s.oh) / lines);
+  const count = s.g * s.m * k;
+  const wanted = (s.n * s.oh * s.ow * count) / (tileCount * TILE_MACS);
+  const splits = clamp(wanted, 1, Math.min(steps, 64, Math.max(1, Math.floor((1 << 22) / count))));
+  const out = splits > 1 ? scratch(4 * splits * count) : dw;
+  const args = [read(x), write(out), read(null), read(dy), ...geometryArgs(s), ...epilogueArgs({}), ...[splits, lines, columns, taps].map(i32)];
+  const main: WasmKernel = { opcode: Opcode.CONV_FILTER_GRAD, tiles: tileCount * splits, args };
+  if (splits === 1) return [main];
+  const sum = [read(out), write(dw), i32(count), i32(splits)];
+  return [main, { opcode: Opcode.SUM_PARTIALS, tiles: Math.ceil(count / 8192), args: sum }];
+}

@@ -1,0 +1,74 @@
+/** The kernels of matrix products: which one a shape gets and how it is cut into tiles. */
+import { Opcode } from '../../as/protocol.ts';
+import { type Buffer, f32, i32, read, scratch, type WasmKernel, write, writePart } from '../ir/kernel.ts';
+import type { Epilogue } from './conv-shape.ts';
+
+/** Panels of an [m × k] matrix (as/pack.ts). */
+export const panelCount = (m: number): number => Math.ceil(m / 4);
+
+const clamp = (n: number, low: number, high: number): number => Math.max(low, Math.min(high, Math.floor(n)));
+
+/** Strides of an operand in elements: of a row, of a column, from one matrix of the batch to the next. */
+export interface Operand {
+  readonly row: number;
+  readonly column: number;
+  readonly batch: number;
+  readonly offset?: number;
+}
+
+export interface Product {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly a: Operand;
+  readonly b: Operand;
+  /** Offset of the results in c, in elements, when c holds more than these. */
+  readonly c?: number;
+}
+
+/** c [batch][m][n] = activation(a·b + bias[n]). A is packed once, B within each tile. */
+export function gemmKernels(a: Buffer, b: Buffer, bias: Buffer | null, c: Buffer, p: Product, e: Epilogue): WasmKernel[] {
+  const matrices = p.a.batch === 0 ? 1 : p.batch;
+  const packed = scratch(4 * matrices * p.m * p.k);
+  const all = panelCount(p.m);
+  const perPack = clamp(16384 / (4 * p.k), 1, all);
+  const packArgs = [p.a.offset ?? 0, p.a.batch, p.m, p.a.row, p.k, p.a.column, 1, 0, 1, 0, perPack];
+  const pack: WasmKernel = {
+    opcode: Opcode.PACK,
+    tiles: matrices * Math.ceil(all / perPack),
+    args: [read(a), write(packed), ...packArgs.map(i32)],
+  };
+  // About 2M multiply–adds a tile, and no more rows than what keeps A in the second-level cache.
+  const panels = Math.ceil(all / Math.ceil(all / 32));
+  const columns = 8 * clamp((1 << 21) / (32 * panels * p.k), 1, Math.ceil(p.n / 8));
+  const sizes = [p.m, p.n, p.k, 0, p.b.offset ?? 0, p.c ?? 0, matrices > 1 ? p.m * p.k : 0, p.b.batch, p.b.row, p.b.column];
+  const product: WasmKernel = {
+    opcode: Opcode.GEMM,
+    tiles: p.batch * Math.ceil(all / panels) * Math.ceil(p.n / columns),
+    args: [
+      read(packed),
+      read(b),
+      read(bias),
+      p.c === undefined ? write(c) : writePart(c),
+      ...[...sizes, panels, columns, e.activation ?? 0].map(i32),
+      f32(e.alpha ?? 0),
+    ],
+  };
+  return [pack, product];
+}
+
+/** y [m][n] = activation(x [m][k] · w [n][k]ᵀ + bias[n]). */
+export function linearKernels(
+  x: Buffer,
+  w: Buffer,
+  bias: Buffer | null,
+  y: Buffer,
+  { m, n, k }: { readonly m: number; readonly n: number; readonly k: number },
+  e: Epilogue,
+): WasmKernel[] {
+  const rows = clamp(m, 1, 64);
+  const columns = 4 * clamp((1 << 21) / (4 * rows * k), 1, Math.ceil(n / 4));
+  const args = [read(x), read(w), read(bias), write(y), ...[m, n, k, rows, columns, e.activation ?? 0].map(i32), f32(e.alpha ?? 0)];
+  return [{ opcode: Opcode.LINEAR, tiles: Math.ceil(m / rows) * Math.ceil(n / columns), args }];
+}

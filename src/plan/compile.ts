@@ -1,0 +1,205 @@
+/**
+ * The pipeline from graph to plan: live and fused nodes → kernels → shared storage → barriers → memory.
+ * A plan is data; backends encode it into their own command list and replay that.
+ */
+import { LensletError } from '../core/error.ts';
+import type { Graph, Node, Value } from '../ir/graph.ts';
+import type { Access as BufferAccess, Buffer } from '../ir/kernel.ts';
+import type { OpDef } from '../ir/op.ts';
+import { identityOp } from '../ops/shape.ts';
+import { lowerBound, type Lifetime, planMemory } from './memory.ts';
+import { type Access, schedule } from './schedule.ts';
+import { simplify } from './simplify.ts';
+import { assignStorage, type Storage } from './storage.ts';
+
+/** What the planner must know of a backend's kernels. */
+export interface KernelLike {
+  readonly args: readonly (
+    | { readonly kind: 'buffer'; readonly buffer: Buffer | null; readonly access: BufferAccess }
+    | { readonly kind: 'i32' | 'f32'; readonly value: number }
+  )[];
+}
+
+export interface Target<K extends KernelLike> {
+  /** Alignment of every buffer in bytes. */
+  readonly align: number;
+  lower(node: Node): readonly K[];
+}
+
+export interface Step<K> {
+  readonly kernel: K;
+  /** Name of the operator it belongs to, for profiles and error messages. */
+  readonly label: string;
+  readonly barrierBefore: boolean;
+}
+
+export interface Plan<K> {
+  readonly graph: Graph;
+  /** Run once whenever variables have been written from outside: packing of weights, constant expressions. */
+  readonly prologue: readonly Step<K>[];
+  readonly steps: readonly Step<K>[];
+  storageOf(buffer: Buffer): Storage;
+  /** Results, with the storage that holds each after a run. */
+  readonly outputs: ReadonlyMap<string, { readonly value: Value; readonly storage: Storage }>;
+  readonly constants: readonly Storage[];
+  readonly memory: PlanMemory;
+}
+
+export interface PlanMemory {
+  /** Bytes reused between steps. */
+  readonly arena: number;
+  /** The largest sum of arena bytes alive at once: `arena` cannot be smaller. */
+  readonly arenaLowerBound: number;
+  /** Bytes written by the prologue and kept. */
+  readonly persistent: number;
+}
+
+export function compile<K extends KernelLike>(graph: Graph, target: Target<K>): Plan<K> {
+  const nodes = simplify(graph);
+  const lowered = nodes.map((node) => ({ node, kernels: node.op.view ? [] : target.lower(node) }));
+  const fixed = findStatic(graph, lowered);
+  const storages = assignStorage(graph, nodes, (b) => fixed.buffers.has(b));
+  const all = lowered.flatMap(({ node, kernels }) => kernels.map((kernel) => ({ kernel, label: node.op.name })));
+  for (const { from, to } of storages.copies) {
+    const copy = { id: -1, op: identityOp as OpDef<unknown>, inputs: [from], attrs: null, outputs: [to] };
+    all.push(...target.lower(copy).map((kernel) => ({ kernel, label: 'copy' })));
+  }
+  const prologue = all.filter(({ kernel }) => fixed.kernels.has(kernel));
+  const steps = all.filter(({ kernel }) => !fixed.kernels.has(kernel));
+  for (const b of fixed.buffers) {
+    const s = storages.of(b);
+    if (s.region === 'arena') s.region = 'persistent';
+  }
+  const first = withBarriers(prologue, storages.of);
+  const rest = withBarriers(steps, storages.of);
+  const persistent = placePersistent(prologue, storages.of, target.align);
+  const arena = placeArena(rest, target.align);
+  return {
+    graph,
+    prologue: first.map((s) => s.step),
+    steps: rest.map((s) => s.step),
+    storageOf: storages.of,
+    outputs: new Map([...graph.outputs].map(([name, value]) => [name, { value, storage: storages.of(value) }])),
+    constants: constantsOf(all, graph, storages.of),
+    memory: { ...arena, persistent },
+  };
+}
+
+/** Kernels that read nothing that changes between runs, and the buffers they write. */
+function findStatic<K extends KernelLike>(
+  graph: Graph,
+  lowered: readonly { node: Node; kernels: readonly K[] }[],
+): { kernels: Set<K>; buffers: Set<Buffer> } {
+  const buffers = new Set<Buffer>();
+  const kernels = new Set<K>();
+  const isStatic = (b: Buffer): boolean => {
+    if (buffers.has(b)) return true;
+    if ('scratch' in b) return false;
+    return b.source.kind === 'constant' || (b.source.kind === 'variable' && !graph.updates.has(b.source.name));
+  };
+  for (const { node, kernels: ks } of lowered) {
+    if (node.op.view && isStatic(node.inputs[0] as Value)) buffers.add(node.outputs[0]);
+    const dynamic = new Set<Buffer>();
+    for (const k of ks) {
+      const used = buffersOf(k);
+      const fixed = used.every((a) => a.access === 'write' || isStatic(a.buffer)) &&
+        !used.some((a) => a.access !== 'read' && dynamic.has(a.buffer));
+      for (const a of used) {
+        if (a.access === 'read') continue;
+        if (fixed) buffers.add(a.buffer);
+        else dynamic.add(a.buffer);
+      }
+      if (fixed) kernels.add(k);
+    }
+  }
+  return { kernels, buffers };
+}
+
+/** The buffers a kernel touches, absent ones left out. */
+export function buffersOf(k: KernelLike): { buffer: Buffer; access: BufferAccess }[] {
+  const used: { buffer: Buffer; access: BufferAccess }[] = [];
+  for (const a of k.args) if (a.kind === 'buffer' && a.buffer) used.push({ buffer: a.buffer, access: a.access });
+  return used;
+}
+
+interface Scheduled<K> {
+  readonly step: Step<K>;
+  readonly access: Access;
+  readonly group: number;
+}
+
+function withBarriers<K extends KernelLike>(
+  kernels: readonly { kernel: K; label: string }[],
+  of: (b: Buffer) => Storage,
+): Scheduled<K>[] {
+  const access = kernels.map(({ kernel }): Access => {
+    const used = buffersOf(kernel);
+    const pick = (...kinds: BufferAccess[]) =>
+      used.filter((a) => kinds.includes(a.access)).map((a) => of(a.buffer));
+    return { reads: pick('read', 'readwrite'), writes: pick('write', 'readwrite'), parts: pick('part') };
+  });
+  const groups = schedule(access);
+  return kernels.map(({ kernel, label }, i) => ({
+    step: { kernel, label, barrierBefore: i > 0 && groups[i] !== groups[i - 1] },
+    access: access[i],
+    group: groups[i],
+  }));
+}
+
+const storagesOf = ({ access }: { access: Access }): Storage[] => [
+  ...access.reads,
+  ...access.writes,
+  ...access.parts,
+];
+
+function placeArena<K>(steps: readonly Scheduled<K>[], align: number) {
+  const lives = new Map<Storage, { bytes: number; first: number; last: number }>();
+  for (const s of steps) {
+    for (const storage of storagesOf(s)) {
+      if (storage.region !== 'arena') continue;
+      const life = lives.get(storage);
+      if (life) life.last = s.group;
+      else lives.set(storage, { bytes: storage.bytes, first: s.group, last: s.group });
+    }
+  }
+  const list: Lifetime[] = [...lives.values()];
+  const { offsets, bytes } = planMemory(list, align);
+  [...lives.keys()].forEach((storage, i) => {
+    storage.offset = offsets[i];
+  });
+  return { arena: bytes, arenaLowerBound: lowerBound(list, align) };
+}
+
+/** Everything the prologue writes stays; its temporaries are few and share nothing. */
+function placePersistent<K extends KernelLike>(
+  prologue: readonly { kernel: K }[],
+  of: (b: Buffer) => Storage,
+  align: number,
+): number {
+  let bytes = 0;
+  for (const { kernel } of prologue) {
+    for (const { buffer } of buffersOf(kernel)) {
+      const s = of(buffer);
+      if (s.region === 'arena') {
+        throw new LensletError('value', 'A step that runs once would use memory that is reused: a planner bug.');
+      }
+      if (s.region !== 'persistent' || s.offset >= 0) continue;
+      s.offset = bytes;
+      bytes += Math.ceil(s.bytes / align) * align;
+    }
+  }
+  return bytes;
+}
+
+function constantsOf<K extends KernelLike>(
+  kernels: readonly { kernel: K }[],
+  graph: Graph,
+  of: (b: Buffer) => Storage,
+): Storage[] {
+  const found = new Set<Storage>();
+  for (const { kernel } of kernels) {
+    for (const { buffer } of buffersOf(kernel)) if (of(buffer).region === 'constant') found.add(of(buffer));
+  }
+  for (const v of graph.outputs.values()) if (of(v).region === 'constant') found.add(of(v));
+  return [...found];
+}

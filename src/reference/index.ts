@@ -1,0 +1,97 @@
+/** The reference backend: every operator by its plain definition, node after node. Slow; the oracle of the tests. */
+import type { Backend, Executable, VariableStore } from '../backend.ts';
+import { check } from '../core/error.ts';
+import { sameShape, showType, type Tensor, tensor } from '../core/tensor.ts';
+import type { Graph, Value, VariableSpec } from '../ir/graph.ts';
+import { simplify } from '../plan/simplify.ts';
+
+class ReferenceStore implements VariableStore {
+  readonly specs: ReadonlyMap<string, VariableSpec>;
+  readonly values = new Map<string, Tensor>();
+
+  constructor(specs: readonly VariableSpec[]) {
+    this.specs = new Map(specs.map((s) => [s.name, s]));
+    for (const s of specs) this.values.set(s.name, tensor(s.shape));
+  }
+
+  get(name: string): Tensor {
+    const value = this.values.get(name);
+    check(value, 'unknown', () => `There is no variable "${name}".`);
+    return value;
+  }
+
+  async read(name: string): Promise<Tensor> {
+    const value = this.get(name);
+    return { ...value, data: value.data.slice() };
+  }
+
+  async write(name: string, value: Tensor): Promise<void> {
+    const old = this.get(name);
+    check(value.dtype === 'f32' && sameShape(value.shape, old.shape), 'shape', () =>
+      `"${name}" is ${showType(old)}; ${showType(value)} was given.`);
+    this.values.set(name, { ...value, data: value.data.slice() });
+  }
+
+  dispose(): void {
+    this.values.clear();
+  }
+}
+
+class ReferenceExecutable implements Executable {
+  readonly memory = { arena: 0, arenaLowerBound: 0, persistent: 0 };
+  constructor(
+    private readonly graph: Graph,
+    private readonly store: ReferenceStore,
+  ) {}
+
+  get inputs() {
+    return this.graph.inputs;
+  }
+
+  get outputs() {
+    return this.graph.outputs;
+  }
+
+  async run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+    const values = new Map<Value, Tensor>();
+    const get = (v: Value): Tensor => {
+      const { source } = v;
+      if (source.kind === 'constant') return source.tensor;
+      if (source.kind === 'variable') return this.store.get(source.name);
+      if (source.kind === 'node') return values.get(v) as Tensor;
+      const fed = feeds[source.name];
+      check(fed, 'unknown', () => `Input "${source.name}" ${showType(v)} is missing.`);
+      check(fed.dtype === v.dtype && sameShape(fed.shape, v.shape), 'shape', () =>
+        `Input "${source.name}" is ${showType(v)}; ${showType(fed)} was given.`);
+      return fed;
+    };
+    for (const node of simplify(this.graph)) {
+      const outputs = node.outputs.map((y) => tensor(y.shape, undefined, y.dtype));
+      node.op.reference(node.inputs.map((x) => x && get(x)), outputs, node.attrs);
+      node.outputs.forEach((y, i) => values.set(y, outputs[i]));
+    }
+    const next = [...this.graph.updates].map(([name, v]) => [name, get(v)] as const);
+    for (const [name, value] of next) this.store.values.set(name, value);
+    return Object.fromEntries([...this.graph.outputs].map(([name, v]) => [name, { ...get(v), data: get(v).data.slice() }]));
+  }
+
+  async profile() {
+    return [];
+  }
+
+  dispose(): void {}
+}
+
+export class ReferenceBackend implements Backend {
+  readonly name = 'reference';
+
+  createStore(specs: readonly VariableSpec[]): VariableStore {
+    return new ReferenceStore(specs);
+  }
+
+  async load(graph: Graph, store: VariableStore): Promise<Executable> {
+    return new ReferenceExecutable(graph, store as ReferenceStore);
+  }
+
+  dispose(): void {}
+}

@@ -1,0 +1,174 @@
+/** A plan encoded into the linear memory, and its replay. */
+import { Layout } from '../../as/protocol.ts';
+import type { Executable, StepTime } from '../backend.ts';
+import { check, LensletError } from '../core/error.ts';
+import { bytesOf, sameShape, showType, sizeOf, type Tensor, type TensorType } from '../core/tensor.ts';
+import type { Buffer, WasmKernel } from '../ir/kernel.ts';
+import type { Plan, PlanMemory, Step } from '../plan/compile.ts';
+import type { Storage } from '../plan/storage.ts';
+import { encode, encodedBytes } from './encode.ts';
+import type { Heap } from './heap.ts';
+import type { WasmStore } from './store.ts';
+import type { ThreadPool } from './threads.ts';
+
+interface Program {
+  readonly begin: number;
+  readonly end: number;
+  readonly records: readonly number[];
+  readonly steps: readonly Step<WasmKernel>[];
+}
+
+/** Runs shorter than this are tried with one thread, too: waking threads may cost more than they bring. */
+const SHORT_MS = 1;
+const TRIALS = 5;
+
+export class WasmExecutable implements Executable {
+  readonly inputs: ReadonlyMap<string, TensorType>;
+  readonly outputs: ReadonlyMap<string, TensorType>;
+  readonly memory: PlanMemory;
+  readonly #blocks: number[] = [];
+  readonly #addresses = new Map<Storage, number>();
+  readonly #arena: number;
+  readonly #persistent: number;
+  readonly #prologue: Program;
+  readonly #program: Program;
+  #version = 0;
+  #threads: number;
+  #trials: { threads: number; ms: number }[] = [];
+  #runs = 0;
+
+  constructor(
+    readonly plan: Plan<WasmKernel>,
+    private readonly heap: Heap,
+    private readonly store: WasmStore,
+    private readonly pool: ThreadPool,
+  ) {
+    this.inputs = plan.graph.inputs;
+    this.outputs = plan.graph.outputs;
+    this.memory = plan.memory;
+    this.#threads = pool.size;
+    try {
+      this.#arena = this.#allocate(plan.memory.arena);
+      this.#persistent = this.#allocate(plan.memory.persistent);
+      for (const c of plan.constants) this.#place(c, this.#allocate(c.bytes));
+      for (const c of plan.constants) this.#write(this.#address(c), c.tensor as Tensor);
+      for (const v of plan.graph.inputs.values()) this.#place(plan.storageOf(v), this.#allocate(bytesOf(v)));
+      for (const { storage } of plan.outputs.values()) {
+        if (storage.region === 'output' && !this.#addresses.has(storage)) this.#place(storage, this.#allocate(storage.bytes));
+      }
+      this.#prologue = this.#encode(plan.prologue);
+      this.#program = this.#encode(plan.steps);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  #allocate(bytes: number): number {
+    const at = this.heap.allocate(bytes);
+    this.#blocks.push(at);
+    return at;
+  }
+
+  #place(storage: Storage, at: number): void {
+    this.#addresses.set(storage, at);
+  }
+
+  #address(s: Storage): number {
+    if (s.region === 'variable') return this.store.addressOf(s.name as string);
+    if (s.region === 'arena' || s.region === 'persistent') {
+      return (s.region === 'arena' ? this.#arena : this.#persistent) + s.offset;
+    }
+    const at = this.#addresses.get(s);
+    if (at === undefined) throw new LensletError('memory', `A buffer of region "${s.region}" was not placed.`);
+    return at;
+  }
+
+  #encode(steps: readonly Step<WasmKernel>[]): Program {
+    const begin = this.#allocate(encodedBytes(steps));
+    const counters = this.#allocate(steps.length * Layout.COUNTER_STRIDE);
+    const records = encode(
+      this.heap.memory.buffer,
+      begin,
+      steps,
+      (i) => counters + i * Layout.COUNTER_STRIDE,
+      (b: Buffer) => this.#address(this.plan.storageOf(b)),
+    );
+    return { begin, end: begin + encodedBytes(steps), records, steps };
+  }
+
+  #write(at: number, value: Tensor): void {
+    const size = sizeOf(value.shape);
+    if (value.dtype === 'f32') this.heap.f32(at, size).set(value.data);
+    else this.heap.i32(at, size).set(value.data);
+  }
+
+  async run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+    for (const [name, type] of this.inputs) {
+      const fed = feeds[name];
+      check(fed, 'unknown', () => `Input "${name}" ${showType(type)} is missing.`);
+      check(fed.dtype === type.dtype && sameShape(fed.shape, type.shape), 'shape', () =>
+        `Input "${name}" is ${showType(type)}; ${showType(fed)} was given.`);
+      this.#write(this.#address(this.plan.storageOf(this.plan.graph.inputs.get(name)!)), fed);
+    }
+    for (const name of Object.keys(feeds)) {
+      check(this.inputs.has(name), 'unknown', () =>
+        `There is no input "${name}"; the inputs are ${[...this.inputs.keys()].join(', ')}.`);
+    }
+    this.#prepare();
+    this.#replay();
+    if (this.plan.graph.updates.size) this.#version = ++this.store.version;
+    return this.#results();
+  }
+
+  /** The prologue depends on variables that this plan does not change: only writes from elsewhere make it stale. */
+  #prepare(): void {
+    if (this.#version === this.store.version) return;
+    this.#execute(this.#prologue, this.pool.size);
+    this.#version = this.store.version;
+  }
+
+  #replay(): void {
+    this.#runs++;
+    const trying = this.pool.size > 1 && this.#runs > 2 && this.#trials.length < 2 * TRIALS;
+    if (!trying) return this.#execute(this.#program, this.#threads);
+    const threads = this.#trials.length % 2 ? this.pool.size : 1;
+    const start = performance.now();
+    this.#execute(this.#program, threads);
+    this.#trials.push({ threads, ms: performance.now() - start });
+    const best = (n: number) => Math.min(...this.#trials.filter((t) => t.threads === n).map((t) => t.ms));
+    if (this.#trials.length === 1 && best(1) > SHORT_MS) this.#trials.length = 2 * TRIALS;
+    else if (this.#trials.length === 2 * TRIALS && best(1) < best(this.pool.size)) this.#threads = 1;
+  }
+
+  #execute({ begin, end, records, steps }: Program, threads: number): void {
+    this.pool.run(begin, end, threads, (record) => steps[records.indexOf(record)]?.label ?? 'unknown');
+  }
+
+  #results(): Record<string, Tensor> {
+    const results: Record<string, Tensor> = {};
+    for (const [name, { value, storage }] of this.plan.outputs) {
+      const at = this.#address(storage);
+      const size = sizeOf(value.shape);
+      const data = value.dtype === 'f32' ? this.heap.f32(at, size).slice() : this.heap.i32(at, size).slice();
+      results[name] = { dtype: value.dtype, shape: value.shape, data };
+    }
+    return results;
+  }
+
+  async profile(): Promise<readonly StepTime[]> {
+    this.#prepare();
+    return this.#program.steps.map(({ label }, i) => {
+      const begin = this.#program.records[i];
+      const end = this.#program.records[i + 1] ?? this.#program.end;
+      const start = performance.now();
+      this.#execute({ ...this.#program, begin, end }, this.#threads);
+      return { label, milliseconds: performance.now() - start };
+    });
+  }
+
+  dispose(): void {
+    for (const at of this.#blocks) this.heap.free(at);
+    this.#blocks.length = 0;
+  }
+}

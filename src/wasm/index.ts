@@ -1,0 +1,94 @@
+/** The WASM backend: plans replayed by threads over one linear memory. */
+import { Layout } from '../../as/protocol.ts';
+import type { Backend, Executable, VariableStore } from '../backend.ts';
+import { check, LensletError } from '../core/error.ts';
+import type { Graph, Node, VariableSpec } from '../ir/graph.ts';
+import type { WasmKernel } from '../ir/kernel.ts';
+import { compile, type Target } from '../plan/compile.ts';
+import { WasmExecutable } from './executable.ts';
+import { allocateMemory, Heap } from './heap.ts';
+import { WasmStore } from './store.ts';
+import { type Spawn, ThreadPool } from './threads.ts';
+
+export { serveThread, type Spawn, type ThreadHandle, type ThreadInit } from './threads.ts';
+
+/** simd: one thread. threads: shared memory. relaxed: shared memory and fused multiply-add. */
+export type Binary = 'simd' | 'threads' | 'relaxed';
+
+export interface WasmOptions {
+  readonly binary: Binary;
+  /** The compiled binary (build/wasm). */
+  readonly module: WebAssembly.Module;
+  /** Threads, the caller's included. The "simd" binary has one. */
+  readonly threads: number;
+  /** Needed for more than one thread. */
+  readonly spawn?: Spawn;
+  /** Size of the one memory; halved until the engine agrees. Default 1 GiB. */
+  readonly memoryBytes?: number;
+  /** For tests: guard words around every block; see `guardsIntact`. */
+  readonly guarded?: boolean;
+}
+
+/** How the planner sees this backend; needs no memory, so plans can be made and studied without running them. */
+export const wasmTarget: Target<WasmKernel> = {
+  align: Layout.ALIGN,
+  lower: (node: Node) => node.op.wasm(node),
+};
+
+export class WasmBackend implements Backend {
+  readonly name = 'wasm';
+  readonly #heap: Heap;
+
+  private constructor(
+    readonly binary: Binary,
+    private readonly pool: ThreadPool,
+    guarded: boolean,
+  ) {
+    this.#heap = new Heap(pool.memory, guarded);
+  }
+
+  /** @throws LensletError 'value' for an impossible number of threads, 'memory' when there is none */
+  static async create(options: WasmOptions): Promise<WasmBackend> {
+    const { binary, module, threads, spawn, memoryBytes = 1 << 30, guarded = false } = options;
+    check(Number.isInteger(threads) && threads >= 1 && threads <= Layout.MAX_THREADS, 'value', () =>
+      `threads must be a whole number from 1 to ${Layout.MAX_THREADS}, not ${threads}.`);
+    check(threads === 1 || (binary !== 'simd' && spawn), 'value', () =>
+      'More than one thread needs the "threads" or "relaxed" binary and a way to start threads (spawn).');
+    const pool = new ThreadPool(module, allocateMemory(memoryBytes, binary !== 'simd'));
+    if (spawn && threads > 1) await pool.start(module, threads, spawn);
+    return new WasmBackend(binary, pool, guarded);
+  }
+
+  get threads(): number {
+    return this.pool.size;
+  }
+
+  get memoryBytes(): number {
+    return this.pool.memory.buffer.byteLength;
+  }
+
+  /** Bytes taken by stores and executables. */
+  get usedBytes(): number {
+    return this.#heap.usedBytes;
+  }
+
+  /** With `guarded`: false when a kernel has written outside its buffers. */
+  guardsIntact(): boolean {
+    return this.#heap.guardsIntact();
+  }
+
+  createStore(specs: readonly VariableSpec[]): WasmStore {
+    return new WasmStore(this.#heap, specs);
+  }
+
+  async load(graph: Graph, store: VariableStore): Promise<Executable> {
+    if (!(store instanceof WasmStore) || store.heap !== this.#heap) {
+      throw new LensletError('value', 'The variables live in another backend; create the store with this one.');
+    }
+    return new WasmExecutable(compile(graph, wasmTarget), this.#heap, store, this.pool);
+  }
+
+  dispose(): void {
+    this.pool.dispose();
+  }
+}

@@ -1,0 +1,48 @@
+/** Variables in the linear memory. */
+import { check, LensletError } from '../core/error.ts';
+import { sameShape, showType, sizeOf, type Tensor } from '../core/tensor.ts';
+import type { VariableSpec } from '../ir/graph.ts';
+import type { VariableStore } from '../backend.ts';
+import type { Heap } from './heap.ts';
+
+export class WasmStore implements VariableStore {
+  readonly specs: ReadonlyMap<string, VariableSpec>;
+  /** Raised by every write from outside a plan, so that prologues run again. */
+  version = 1;
+  readonly #address = new Map<string, number>();
+
+  constructor(
+    readonly heap: Heap,
+    specs: readonly VariableSpec[],
+  ) {
+    this.specs = new Map(specs.map((s) => [s.name, s]));
+    for (const s of specs) this.#address.set(s.name, heap.allocate(4 * sizeOf(s.shape)));
+  }
+
+  /** @throws LensletError 'unknown' */
+  addressOf(name: string): number {
+    const at = this.#address.get(name);
+    if (at === undefined) throw new LensletError('unknown', `There is no variable "${name}".`);
+    return at;
+  }
+
+  async read(name: string): Promise<Tensor> {
+    const at = this.addressOf(name);
+    const { shape } = this.specs.get(name) as VariableSpec;
+    return { dtype: 'f32', shape, data: this.heap.f32(at, sizeOf(shape)).slice() };
+  }
+
+  async write(name: string, value: Tensor): Promise<void> {
+    const at = this.addressOf(name);
+    const { shape } = this.specs.get(name) as VariableSpec;
+    check(value.dtype === 'f32' && sameShape(value.shape, shape), 'shape', () =>
+      `"${name}" is f32[${shape.join('×')}]; ${showType(value)} was given.`);
+    this.heap.f32(at, sizeOf(shape)).set(value.data);
+    this.version++;
+  }
+
+  dispose(): void {
+    for (const at of this.#address.values()) this.heap.free(at);
+    this.#address.clear();
+  }
+}

@@ -1,0 +1,49 @@
+/** The WASM backend in Node. */
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { Worker } from 'node:worker_threads';
+import { relaxedSimd } from 'wasm-feature-detect';
+import { type Binary, type Spawn, WasmBackend } from '../src/wasm/index.ts';
+
+/** From the sources (tests) and from the build alike. */
+const fromSource = import.meta.url.endsWith('.ts');
+const root = new URL(fromSource ? '../' : '../../', import.meta.url);
+
+const spawn: Spawn = (init) =>
+  new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('dist/workers/thread.node.js', root), { workerData: init });
+    worker.once('error', reject);
+    worker.once('message', () => {
+      // A parked thread must not keep the process alive.
+      worker.unref();
+      resolve({ terminate: () => void worker.terminate() });
+    });
+  });
+
+/** The best binary that this Node runs; V8 before 11.4 has relaxed SIMD behind a flag. */
+async function bestBinary(): Promise<Binary> {
+  if (await relaxedSimd()) return 'relaxed';
+  setFlagsFromString('--experimental-wasm-relaxed-simd');
+  return (await relaxedSimd()) ? 'relaxed' : 'threads';
+}
+
+export interface NodeOptions {
+  /** Default: one for each core, at most 8. */
+  readonly threads?: number;
+  readonly binary?: Binary;
+  /** Size of the one memory in bytes. Default 1 GiB. */
+  readonly memoryBytes?: number;
+  /** For tests: guard words around every block. */
+  readonly guarded?: boolean;
+}
+
+/** The WASM backend on this machine. The calling thread is the first of its threads. */
+export async function createBackend(options: NodeOptions = {}): Promise<WasmBackend> {
+  const best = await bestBinary();
+  const binary = options.binary ?? best;
+  const threads = binary === 'simd' ? 1 : (options.threads ?? Math.min(8, availableParallelism()));
+  const bytes = await readFile(new URL(`build/wasm/${binary}.wasm`, root));
+  const module = await WebAssembly.compile(bytes);
+  return WasmBackend.create({ binary, module, threads, spawn, memoryBytes: options.memoryBytes, guarded: options.guarded });
+}
