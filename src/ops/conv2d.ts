@@ -6,7 +6,7 @@ import type { Tensor, TensorType } from '../core/tensor.ts';
 import { check } from '../core/error.ts';
 import { showType } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
-import { defineOp } from '../ir/op.ts';
+import { defineOp, type OpDef } from '../ir/op.ts';
 import { convFilterGradKernels, convKernels, convTransposeKernels } from './conv-kernels.ts';
 import {
   absorbActivation,
@@ -37,7 +37,7 @@ function finish(sums: Float64Array, b: Tensor | null, y: Tensor, a: ConvAttrs): 
 }
 
 /** x [N,C,H,W], w [M,C/groups,KH,KW], b [M] or null → [N,M,OH,OW]. */
-export const conv2dOp = defineOp<ConvAttrs>({
+export const conv2dOp: OpDef<ConvAttrs> = defineOp<ConvAttrs>({
   name: 'conv2d',
   infer: ([x, w, b], a) => [f32Of(convShape('conv2d', x!, w!, b, a))],
   grad({ inputs: [x, w, b], attrs }, [dy]) {
@@ -66,7 +66,7 @@ export interface ConvInputGradAttrs extends ConvAttrs {
 }
 
 /** dy [N,M,OH,OW], w [M,C/groups,KH,KW] → dx [N,C,H,W]. */
-export const conv2dInputGradOp = defineOp<ConvInputGradAttrs>({
+export const conv2dInputGradOp: OpDef<ConvInputGradAttrs> = defineOp<ConvInputGradAttrs>({
   name: 'conv2d_input_grad',
   infer([dy, w], a) {
     const shape = [dy!.shape[0], w!.shape[1] * a.groups, ...a.size];
@@ -93,7 +93,7 @@ export interface ConvFilterGradAttrs extends ConvAttrs {
 }
 
 /** x [N,C,H,W], dy [N,M,OH,OW] → dw [M,C/groups,KH,KW]. */
-export const conv2dFilterGradOp = defineOp<ConvFilterGradAttrs>({
+export const conv2dFilterGradOp: OpDef<ConvFilterGradAttrs> = defineOp<ConvFilterGradAttrs>({
   name: 'conv2d_filter_grad',
   infer([x, dy], a) {
     const shape = [dy!.shape[1], x!.shape[1] / a.groups, ...a.kernel];
@@ -138,7 +138,7 @@ function transposed(a: ConvTransposeAttrs): ConvAttrs {
  * OH = (H−1)·stride − top − bottom + dilation·(KH−1) + outputPadding + 1: every input pixel adds its kernel to the
  * output. Also called fractionally strided convolution (Dumoulin & Visin, arXiv:1603.07285, section 4).
  */
-export const convTranspose2dOp = defineOp<ConvTransposeAttrs>({
+export const convTranspose2dOp: OpDef<ConvTransposeAttrs> = defineOp<ConvTransposeAttrs>({
   name: 'conv_transpose2d',
   infer([x, w, b], a) {
     const name = 'conv_transpose2d';

@@ -2,7 +2,7 @@
 import { check } from '../core/error.ts';
 import { type Shape, showType, sizeOf, stridesOf, type TensorType } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
-import { defineOp } from '../ir/op.ts';
+import { defineOp, type OpDef } from '../ir/op.ts';
 import { broadcastShapes } from './binary.ts';
 import { absorbActivation, type Epilogue } from './conv-shape.ts';
 import { activationFunction } from './elementwise.ts';
@@ -72,7 +72,7 @@ function problem(a: Shape, b: Shape, y: Shape, { transA, transB }: MatmulAttrs) 
 }
 
 /** a […,M,K] · b […,K,N] (each transposed if asked) → […,M,N]; leading dimensions broadcast as in ONNX. */
-export const matmulOp = defineOp<MatmulAttrs>({
+export const matmulOp: OpDef<MatmulAttrs> = defineOp<MatmulAttrs>({
   name: 'matmul',
   infer([a, b], { transA, transB }) {
     for (const t of [a!, b!]) {
@@ -134,7 +134,7 @@ export const matmulOp = defineOp<MatmulAttrs>({
 const preferDots = (m: number, n: number, k: number): boolean => m < 64 || m * n * k < 1 << 21;
 
 /** x [N,in], w [out,in], b [out] or null → [N,out]: x·wᵀ + b, as torch.nn.functional.linear. */
-export const linearOp = defineOp<Epilogue>({
+export const linearOp: OpDef<Epilogue> = defineOp<Epilogue>({
   name: 'linear',
   infer([x, w, b]) {
     const fits = x!.shape.length === 2 && w!.shape.length === 2 && x!.shape[1] === w!.shape[1] && sizeOf(x!.shape) * sizeOf(w!.shape) > 0;
