@@ -144,8 +144,9 @@ function press(trace: Trace, radius: number, random: Random): void {
   const amount = random.between(0, 0.25);
   const rate = random.between(0.05, 0.3);
   const phase = random.between(0, 2 * Math.PI);
+  const rough = random.between(0, 0.25);
   for (let i = 0; i < trace.length; i++) {
-    trace.radius[i] = radius * (1 + amount * Math.sin(rate * i + phase));
+    trace.radius[i] = radius * (1 + amount * Math.sin(rate * i + phase) + rough * (random.uniform() - 0.5));
   }
   if (random.uniform() < 0.04) {
     const from = random.below(trace.length);
