@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
-import { DIGITS, imageAt } from '../../src/data/dataset.ts';
+import { expect, test } from 'vitest';
+import { DIGITS, type ImageSet, imageAt, slice } from '../../src/data/dataset.ts';
 import { syntheticDigits } from '../../src/data/digits.ts';
 import { realDigits } from './real.ts';
 
@@ -58,27 +58,41 @@ test('impossible counts are refused', () => {
   expect(() => syntheticDigits({ count: 1, seed: 0, start: -1 })).toThrow('number -1');
 });
 
-describe.runIf(realDigits)('beside MNIST', () => {
-  test('the nearest synthetic neighbour names most real digits', async () => {
-    const real = await realDigits?.();
-    if (!real) throw new Error('MNIST is there, but has no test part.');
-    const reference = syntheticDigits({ count: 6000, seed: 1 });
-    let right = 0;
-    const tested = 300;
-    for (let i = 0; i < tested; i++) {
-      const image = imageAt(real, i);
-      let best = Number.POSITIVE_INFINITY;
-      let label = -1;
-      for (let j = 0; j < reference.count; j++) {
-        let distance = 0;
-        for (let k = 0; k < 784 && distance < best; k++) {
-          const d = (image[k] as number) - (reference.pixels[784 * j + k] as number);
-          distance += d * d;
-        }
-        if (distance < best) [best, label] = [distance, reference.labels[j] as number];
-      }
-      if (label === real.labels[i]) right++;
-    }
-    expect(right / tested).toBeGreaterThan(0.85);
+/** Each image's sums over 2×2 pixels, 14·14 values an image. */
+function pooled(images: ImageSet): Float32Array {
+  const out = new Float32Array(images.count * 196);
+  images.pixels.forEach((v, at) => {
+    const to = Math.floor(at / 784) * 196 + ((Math.floor(at / 28) % 28) >> 1) * 14 + ((at % 28) >> 1);
+    out[to] = (out[to] as number) + v;
   });
+  return out;
+}
+
+/** Share of `tested` whose nearest image of `known` has the same label. */
+function nearestNeighbour(tested: ImageSet, known: ImageSet): number {
+  const a = pooled(tested);
+  const b = pooled(known);
+  let right = 0;
+  for (let i = 0; i < tested.count; i++) {
+    let best = Number.POSITIVE_INFINITY;
+    let label = -1;
+    for (let j = 0; j < known.count; j++) {
+      let distance = 0;
+      for (let k = 0; k < 196 && distance < best; k++) {
+        distance += ((a[196 * i + k] as number) - (b[196 * j + k] as number)) ** 2;
+      }
+      if (distance < best) [best, label] = [distance, known.labels[j] as number];
+    }
+    if (label === tested.labels[i]) right++;
+  }
+  return right / tested.count;
+}
+
+test.runIf(realDigits)('real digits look like the synthetic ones of the same label', async () => {
+  const real = await realDigits?.();
+  if (!real) throw new Error('MNIST is there, but has no test part.');
+  // Measured 0.86 on 1,000 images: the floor of a method that learns nothing, not the figure of a network.
+  expect(nearestNeighbour(slice(real, 0, 200), syntheticDigits({ count: 6000, seed: 1 }))).toBeGreaterThan(
+    0.8,
+  );
 });
