@@ -80,12 +80,12 @@ function LanguageSwitch() {
     <button
       type="button"
       class="button plain"
-      aria-label={t.value.app.otherLanguage}
       onClick={() => {
         language.value = other;
       }}
     >
       <span lang={other === 'zh' ? 'zh-Hans' : 'en'}>{other === 'zh' ? '中文' : 'EN'}</span>
+      <span class="hidden">{t.value.app.otherLanguage}</span>
     </button>
   );
 }

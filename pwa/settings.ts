@@ -42,6 +42,13 @@ export function toggleTheme(): void {
   theme.value = dark.value ? 'light' : 'dark';
 }
 
+/** As --paper in the style sheet. */
+const PAPER = { light: '#f7f6f2', dark: '#14171a' } as const;
+
 effect(() => {
-  document.documentElement.dataset.theme = dark.value ? 'dark' : 'light';
+  const name = dark.value ? 'dark' : 'light';
+  document.documentElement.dataset.theme = name;
+  for (const meta of document.querySelectorAll<HTMLMetaElement>('meta[name="theme-color"]')) {
+    meta.content = PAPER[name];
+  }
 });

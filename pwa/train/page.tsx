@@ -8,15 +8,18 @@ import * as run from './run.ts';
 export function TrainPage() {
   const text = t.value.train;
   const phase = run.phase.value;
+  const problem = run.problem.value;
   return (
     <div class="train">
       <header class="page-head">
         <h1>{text.heading}</h1>
         <p class="quiet">{text.lead}</p>
       </header>
-      {phase === 'idle' || phase === 'failed' ? <TrainForm /> : <Control />}
+      <div class="train-input">
+        {phase === 'idle' || phase === 'failed' ? <TrainForm /> : <Control />}
+        {problem && <Alert text={text[problem.text]} detail={problem.detail} />}
+      </div>
       <div class="train-output">
-        {run.runError.value && <Alert text={text.failed} detail={run.runError.value} />}
         <Charts />
         <Epochs />
       </div>
@@ -148,7 +151,7 @@ function Epochs() {
   const best = run.bestAccuracy.value;
   if (rows.length === 0) return null;
   return (
-    <section class="epochs" aria-labelledby="epochs-heading">
+    <div class="epochs">
       <h2 id="epochs-heading">{text.epochTable}</h2>
       {best !== null && (
         <p class="quiet">
@@ -156,7 +159,7 @@ function Epochs() {
         </p>
       )}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region is reached by keyboard */}
-      <section class="scroll" tabIndex={0} aria-label={text.epochTable}>
+      <section class="scroll" tabIndex={0} aria-labelledby="epochs-heading">
         <table>
           <thead>
             <tr>
@@ -182,6 +185,6 @@ function Epochs() {
           </tbody>
         </table>
       </section>
-    </section>
+    </div>
   );
 }

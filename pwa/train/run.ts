@@ -31,13 +31,19 @@ const NO_CURVES: Curves = {
   validationAccuracy: [],
 };
 
+/** `text` names the message that says what to do, `detail` is the engine's own. */
+export interface Problem {
+  readonly text: 'failed' | 'controlFailed' | 'exportFailed';
+  readonly detail: string;
+}
+
 export const phase = signal<Phase>('idle');
 export const options = signal<TrainOptions | null>(null);
 export const latest = signal<StepReport | null>(null);
 export const epochs = signal<readonly EpochReport[]>([]);
 export const curves = signal<Curves>(NO_CURVES);
 export const report = signal<TrainReport | null>(null);
-export const runError = signal<string | null>(null);
+export const problem = signal<Problem | null>(null);
 
 const BUSY: readonly Phase[] = ['preparing', 'running', 'paused', 'stopping'];
 export const isBusy = computed(() => BUSY.includes(phase.value));
@@ -106,7 +112,7 @@ export async function start(chosen: TrainOptions): Promise<void> {
   epochs.value = [];
   curves.value = NO_CURVES;
   report.value = null;
-  runError.value = null;
+  problem.value = null;
   phase.value = 'preparing';
   try {
     const result = await engine.train(chosen, proxy({ onStep, onEpoch }));
@@ -115,7 +121,7 @@ export async function start(chosen: TrainOptions): Promise<void> {
     phase.value = 'done';
     markTrained(chosen.model);
   } catch (error) {
-    runError.value = messageOf(error);
+    problem.value = { text: 'failed', detail: messageOf(error) };
     phase.value = 'failed';
   }
 }
@@ -126,7 +132,7 @@ async function ask(request: () => Promise<void>, next: Phase): Promise<void> {
     await request();
     if (isBusy.peek()) phase.value = next;
   } catch (error) {
-    runError.value = messageOf(error);
+    problem.value = { text: 'controlFailed', detail: messageOf(error) };
   }
 }
 
@@ -141,7 +147,7 @@ export function stop(): Promise<void> {
 /** Back to the form; the options stay. */
 export function dismiss(): void {
   if (isBusy.peek()) return;
-  runError.value = null;
+  problem.value = null;
   phase.value = 'idle';
 }
 
@@ -158,6 +164,6 @@ export async function download(): Promise<void> {
     link.click();
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
   } catch (error) {
-    runError.value = messageOf(error);
+    problem.value = { text: 'exportFailed', detail: messageOf(error) };
   }
 }

@@ -1,11 +1,13 @@
 import type { ComponentChildren } from 'preact';
-import { useId, useRef } from 'preact/hooks';
+import { useEffect, useId, useRef } from 'preact/hooks';
 import { Icon } from './icons.tsx';
 
-/** What went wrong and what to do; `detail` is the engine's own message, in English. */
+/** What went wrong and what to do, brought into view; `detail` is the engine's own message, in English. */
 export function Alert({ text, detail }: { text: string; detail?: string | null | undefined }) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => box.current?.scrollIntoView({ block: 'nearest' }), [text, detail]);
   return (
-    <div class="alert" role="alert">
+    <div class="alert" role="alert" ref={box}>
       <Icon name="alert" />
       <div>
         <p>{text}</p>

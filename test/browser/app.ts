@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname, join, normalize } from 'node:path';
+import { basename, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright';
 import { samples } from '../../pwa/digit/samples.ts';
@@ -23,6 +23,12 @@ const TYPES: Readonly<Record<string, string>> = {
 
 export interface Site {
   readonly url: string;
+  /** Files answered only after so many milliseconds, by name. */
+  readonly delays: Map<string, number>;
+  /** Files that are not there. */
+  readonly missing: Set<RegExp>;
+  /** Serves another version of the service worker from now on. */
+  update(): void;
   close(): Promise<void>;
 }
 
@@ -32,13 +38,19 @@ export async function serveApp(isolated: boolean): Promise<Site> {
     throw new Error(`No built app in ${FOLDER}: run "node scripts/build-app.mjs" first.`);
   }
   const base = '/some/base/';
+  const delays = new Map<string, number>();
+  const missing = new Set<RegExp>();
+  let version = 0;
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const name = pathname.endsWith('/') ? `${pathname}index.html` : pathname;
     const file = normalize(join(FOLDER, name.slice(base.length)));
     try {
       if (!name.startsWith(base) || !file.startsWith(FOLDER)) throw new Error('outside');
-      const body = await readFile(file);
+      if ([...missing].some((pattern) => pattern.test(file))) throw new Error('missing');
+      await new Promise((resolve) => setTimeout(resolve, delays.get(basename(file)) ?? 0));
+      const content = await readFile(file);
+      const body = file.endsWith('/sw.js') ? `${content}\n// version ${version}` : content;
       response.setHeader('Content-Type', TYPES[extname(file)] ?? 'application/octet-stream');
       response.setHeader('Cache-Control', 'no-cache');
       if (isolated) {
@@ -53,7 +65,15 @@ export async function serveApp(isolated: boolean): Promise<Site> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  return { url: `http://localhost:${port}${base}`, close: () => closeServer(server) };
+  return {
+    url: `http://localhost:${port}${base}`,
+    delays,
+    missing,
+    update: () => {
+      version++;
+    },
+    close: () => closeServer(server),
+  };
 }
 
 function closeServer(server: Server): Promise<void> {
@@ -115,7 +135,7 @@ export async function drawDigit(page: Page, digit: number): Promise<void> {
     const [first, ...rest] = stroke.map((p) => [box.x + p.x * box.width, box.y + p.y * box.height] as const);
     await page.mouse.move(first![0], first![1]);
     await page.mouse.down();
-    for (const [x, y] of rest) await page.mouse.move(x, y, { steps: 3 });
+    for (const [x, y] of rest) await page.mouse.move(x, y, { steps: 2 });
     await page.mouse.up();
   }
 }

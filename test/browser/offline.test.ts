@@ -42,15 +42,50 @@ describe('hosts without the isolation headers', () => {
     await page.context().close();
   }, 60_000);
 
-  it('never reloads what the user has begun', async () => {
-    const page = await openApp(browser, plain, { ...DESKTOP, serviceWorker: true, path: '#/train' });
-    // The reload may win the race on this page; on the next one nothing is left to gain.
-    await page.evaluate(() => sessionStorage.clear());
-    await page.waitForFunction(() => crossOriginIsolated);
-    let loads = 0;
-    page.on('load', () => loads++);
-    await page.waitForTimeout(1500);
-    expect(loads).toBe(0);
+  it('never reloads a page with a drawing on it', async () => {
+    plain.delays.set('sw.js', 1500);
+    const page = await openApp(browser, plain, { ...DESKTOP, serviceWorker: true });
+    await drawDigit(page, 3);
+    await expectAnswer(page, 3);
+    await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+    await page.waitForTimeout(1000);
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
+    await expectAnswer(page, 3);
+    plain.delays.clear();
+    await page.context().close();
+  }, 60_000);
+});
+
+describe('updates', () => {
+  it('wait until the user loads them', async () => {
+    const page = await openApp(browser, isolated, { ...DESKTOP, serviceWorker: true });
+    await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+    await page.reload();
+    await page.locator('select').first().waitFor();
+    isolated.update();
+    await page.evaluate(async () => void (await (await navigator.serviceWorker.ready).update()));
+    const load = page.getByRole('button', { name: 'Load it now' });
+    await load.waitFor();
+    await drawDigit(page, 1);
+    await expectAnswer(page, 1);
+    await Promise.all([page.waitForEvent('load'), load.click()]);
+    await page.locator('[data-testid=answer]:text-is("–")').waitFor();
+    expect(await load.count()).toBe(0);
+    await page.context().close();
+  }, 60_000);
+});
+
+describe('a broken engine', () => {
+  it('is told, with the way out', async () => {
+    plain.missing.add(/engine-.*\.js$/);
+    const page = await (await browser.newContext({ locale: 'en-GB', serviceWorkers: 'block' })).newPage();
+    await page.goto(plain.url);
+    await page.getByRole('alert').getByText('Reload the page').waitFor();
+    plain.missing.clear();
+    await page.getByRole('button', { name: 'Reload' }).click();
+    await page.locator('select').first().waitFor();
+    await drawDigit(page, 5);
+    await expectAnswer(page, 5);
     await page.context().close();
   }, 60_000);
 });

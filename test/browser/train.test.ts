@@ -94,7 +94,7 @@ describe('train page', () => {
     truncated.writeUInt32BE(60_000, 4);
     truncated.writeUInt32BE(28, 8);
     truncated.writeUInt32BE(28, 12);
-    await page.getByText('My files (IDX)').click();
+    await page.getByRole('radio', { name: 'My files (IDX)' }).check();
     await page.getByRole('button', { name: 'Start training' }).click();
     await page.getByRole('alert').getByText('Choose the IDX files first').waitFor();
     await page
