@@ -17,7 +17,7 @@ export interface SyntheticOptions {
 
 /**
  * Images `start` … `start + count − 1` of the endless sequence `seed`; the digits are equally likely. Image i is
- * a pure function of (seed, i).
+ * a pure function of (seed, i), on one JavaScript engine to the last bit.
  * @throws LensletError `value` when count or start is not a whole number ≥ 0
  */
 export function syntheticDigits({ count, seed, start = 0 }: SyntheticOptions): ImageSet {

@@ -57,7 +57,7 @@ export function parseIdx(bytes: Uint8Array, name = 'The data'): Idx {
   if (size !== bytes.length - header) {
     fail(`IDX of shape [${shape}] holds ${size} bytes, but ${bytes.length - header} follow the header.`);
   }
-  return { shape, data: bytes.subarray(header) };
+  return { shape, data: new Uint8Array(bytes.buffer, bytes.byteOffset + header, size) };
 }
 
 /** Reads an IDX file, plain or gzip. @throws LensletError `format` */

@@ -90,7 +90,10 @@ export function parseSafetensors(bytes: Uint8Array): Safetensors {
     () => `safetensors: the tensors take ${end} bytes, but ${bytes.length - start} follow the header.`,
   );
   for (const { name, dtype, shape, begin, end } of entries) {
-    const data = dtype.decode(bytes.slice(start + begin, start + end).buffer as ArrayBuffer, name);
+    // Not slice(): that of Node's Buffer is a view.
+    const copy = new Uint8Array(end - begin);
+    copy.set(bytes.subarray(start + begin, start + end));
+    const data = dtype.decode(copy.buffer, name);
     tensors.set(name, { dtype: data instanceof Float32Array ? 'f32' : 'i32', shape, data });
   }
   return { tensors, metadata };

@@ -168,6 +168,19 @@ describe('writing', () => {
     expect([...(parseSafetensors(bytes).tensors.get('a')?.data ?? [])]).toEqual([3, 4]);
   });
 
+  test('a Node Buffer at an odd place of its pool reads as plain bytes do', () => {
+    const tensors = new Map([
+      ['a', tensor([3], [1, 2, 3])],
+      ['b', tensor([1], [4])],
+    ]);
+    const pool = Buffer.alloc(1000);
+    const bytes = writeSafetensors(tensors);
+    bytes.forEach((v, i) => {
+      pool[i + 13] = v;
+    });
+    expect(parseSafetensors(pool.subarray(13, 13 + bytes.length)).tensors).toEqual(tensors);
+  });
+
   test('refuses the reserved name and wrong lengths', () => {
     expect(() => writeSafetensors(new Map([['__metadata__', tensor([1])]]))).toThrow(LensletError);
     const wrong: Tensor = { dtype: 'f32', shape: [2], data: new Float32Array(3) };
