@@ -11,38 +11,66 @@ import { loadFirst, madd, storeFirst, sumLanes4 } from './simd';
  * last is repeated.
  */
 export function f32_dot_2x4(k: i32, a: usize, da: usize, b: usize, db: usize, n: i32, out: usize): void {
-  const q = a + da, b1 = b + (n > 1 ? db : 0), b2 = b1 + (n > 2 ? db : 0), b3 = b2 + (n > 3 ? db : 0);
+  let q = a + da, b1 = b + (n > 1 ? db : 0), b2 = b1 + (n > 2 ? db : 0), b3 = b2 + (n > 3 ? db : 0);
   let c00 = f32x4.splat(0), c01 = c00, c02 = c00, c03 = c00, c10 = c00, c11 = c00, c12 = c00, c13 = c00;
-  let i: usize = 0;
-  const end = <usize>(k & ~3) << 2;
-  for (; i < end; i += 16) {
-    const x = v128.load(a + i), y = v128.load(q + i);
-    let w = v128.load(b + i);
+  const end = a + (<usize>(k & ~3) << 2);
+  const even = a + (<usize>(k & ~7) << 2);
+  while (a < even) {
+    let x = v128.load(a), y = v128.load(q), w = v128.load(b);
     c00 = madd(x, w, c00);
     c10 = madd(y, w, c10);
-    w = v128.load(b1 + i);
+    w = v128.load(b1);
     c01 = madd(x, w, c01);
     c11 = madd(y, w, c11);
-    w = v128.load(b2 + i);
+    w = v128.load(b2);
     c02 = madd(x, w, c02);
     c12 = madd(y, w, c12);
-    w = v128.load(b3 + i);
+    w = v128.load(b3);
     c03 = madd(x, w, c03);
     c13 = madd(y, w, c13);
+    x = v128.load(a, 16), y = v128.load(q, 16), w = v128.load(b, 16);
+    c00 = madd(x, w, c00);
+    c10 = madd(y, w, c10);
+    w = v128.load(b1, 16);
+    c01 = madd(x, w, c01);
+    c11 = madd(y, w, c11);
+    w = v128.load(b2, 16);
+    c02 = madd(x, w, c02);
+    c12 = madd(y, w, c12);
+    w = v128.load(b3, 16);
+    c03 = madd(x, w, c03);
+    c13 = madd(y, w, c13);
+    a += 32, q += 32, b += 32, b1 += 32, b2 += 32, b3 += 32;
+  }
+  while (a < end) {
+    const x = v128.load(a), y = v128.load(q);
+    let w = v128.load(b);
+    c00 = madd(x, w, c00);
+    c10 = madd(y, w, c10);
+    w = v128.load(b1);
+    c01 = madd(x, w, c01);
+    c11 = madd(y, w, c11);
+    w = v128.load(b2);
+    c02 = madd(x, w, c02);
+    c12 = madd(y, w, c12);
+    w = v128.load(b3);
+    c03 = madd(x, w, c03);
+    c13 = madd(y, w, c13);
+    a += 16, q += 16, b += 16, b1 += 16, b2 += 16, b3 += 16;
   }
   const rest = k & 3;
   if (rest) {
-    const x = loadFirst(a + i, rest), y = loadFirst(q + i, rest);
-    let w = loadFirst(b + i, rest);
+    const x = loadFirst(a, rest), y = loadFirst(q, rest);
+    let w = loadFirst(b, rest);
     c00 = madd(x, w, c00);
     c10 = madd(y, w, c10);
-    w = loadFirst(b1 + i, rest);
+    w = loadFirst(b1, rest);
     c01 = madd(x, w, c01);
     c11 = madd(y, w, c11);
-    w = loadFirst(b2 + i, rest);
+    w = loadFirst(b2, rest);
     c02 = madd(x, w, c02);
     c12 = madd(y, w, c12);
-    w = loadFirst(b3 + i, rest);
+    w = loadFirst(b3, rest);
     c03 = madd(x, w, c03);
     c13 = madd(y, w, c13);
   }

@@ -6,7 +6,7 @@ import type { PlanMemory } from './plan/compile.ts';
 export interface Backend {
   readonly name: 'wasm' | 'reference';
   /** Memory for variables that several executables share: training and inference see the same weights. */
-  createStore(specs: readonly VariableSpec[]): VariableStore;
+  createStore(): VariableStore;
   /**
    * Plans and loads a graph; its variables are those of the store.
    * @throws LensletError 'memory' when the plan does not fit, 'unknown' when the store lacks a variable
@@ -17,6 +17,8 @@ export interface Backend {
 
 export interface VariableStore {
   readonly specs: ReadonlyMap<string, VariableSpec>;
+  /** Adds a variable, zero at first. @throws LensletError 'value' when there is one of that name, 'memory' */
+  add(spec: VariableSpec): void;
   /** A copy of a variable. */
   read(name: string): Promise<Tensor>;
   /** @throws LensletError 'unknown' or 'shape' */

@@ -34,7 +34,10 @@ export function wasmBackends(): Promise<WasmBackend[]> {
 /** Uniform in [low, high), from a name. */
 export function randomTensor(name: string, shape: readonly number[], low = -1, high = 1): Tensor {
   const random = new Random(1).at(name);
-  return tensor(shape, Float32Array.from({ length: sizeOf(shape) }, () => random.between(low, high)));
+  return tensor(
+    shape,
+    Float32Array.from({ length: sizeOf(shape) }, () => random.between(low, high)),
+  );
 }
 
 /** L2 norm of the difference over the norm of what is expected. */
@@ -72,8 +75,14 @@ function buildGraph(c: OpCase): { graph: Graph; r: Tensor; wrt: readonly number[
   const wrt = c.step === 0 && !c.differentiate ? [] : (c.differentiate ?? all);
   if (wrt.length) {
     const weighted = mul(y, graph.constant(r));
-    const loss = reduceSum(weighted, weighted.shape.map((_, i) => i));
-    const grads = gradients(loss, wrt.map((i) => xs[i]));
+    const loss = reduceSum(
+      weighted,
+      weighted.shape.map((_, i) => i),
+    );
+    const grads = gradients(
+      loss,
+      wrt.map((i) => xs[i]),
+    );
     for (const i of wrt) {
       const d = grads.get(xs[i]);
       if (!d) throw new Error(`no gradient for input ${i}`);
@@ -83,8 +92,12 @@ function buildGraph(c: OpCase): { graph: Graph; r: Tensor; wrt: readonly number[
   return { graph, r, wrt };
 }
 
-async function runOn(backend: Backend, graph: Graph, inputs: readonly Tensor[]): Promise<Record<string, Tensor>> {
-  const store = backend.createStore([]);
+async function runOn(
+  backend: Backend,
+  graph: Graph,
+  inputs: readonly Tensor[],
+): Promise<Record<string, Tensor>> {
+  const store = backend.createStore();
   const executable = await backend.load(graph, store);
   const feeds = Object.fromEntries(inputs.map((t, i) => [`x${i}`, t]));
   const results = await executable.run(feeds);
@@ -106,7 +119,10 @@ export async function checkOp(c: OpCase): Promise<void> {
       const error = relativeError(actual[name].data, w.data);
       expect(error, `${name} against the reference, ${where}`).toBeLessThanOrEqual(c.tolerance ?? 1e-5);
       if (backend.binary === 'relaxed' && first) {
-        expect(Buffer.from(actual[name].data.buffer).equals(Buffer.from(first[name].data.buffer)), `${name} bitwise, ${where}`).toBe(true);
+        expect(
+          Buffer.from(actual[name].data.buffer).equals(Buffer.from(first[name].data.buffer)),
+          `${name} bitwise, ${where}`,
+        ).toBe(true);
       }
     }
     if (backend.binary === 'relaxed') first ??= actual;
@@ -134,13 +150,20 @@ async function checkGradients(
     const length = Math.sqrt(direction.data.reduce((s: number, v: number) => s + v * v, 0));
     const moved = (sign: number) =>
       c.inputs.map((t, k) =>
-        k === i ? { ...t, data: Float32Array.from(t.data, (v, j) => v + (sign * step * direction.data[j]) / length) } : t,
+        k === i
+          ? {
+              ...t,
+              data: Float32Array.from(t.data, (v, j) => v + (sign * step * direction.data[j]) / length),
+            }
+          : t,
       );
     const numeric = ((await loss(moved(1))) - (await loss(moved(-1)))) / (2 * step);
     const d = wanted[`d${i}`].data;
     const analytic = d.reduce((s: number, v: number, j: number) => s + (v * direction.data[j]) / length, 0);
     const norm = Math.sqrt(d.reduce((s: number, v: number) => s + v * v, 0));
-    expect(Math.abs(numeric - analytic), `finite difference of input ${i}: ${numeric} against ${analytic}`)
-      .toBeLessThanOrEqual(5e-3 * Math.max(norm, 1e-3) + 1e-4);
+    expect(
+      Math.abs(numeric - analytic),
+      `finite difference of input ${i}: ${numeric} against ${analytic}`,
+    ).toBeLessThanOrEqual(5e-3 * Math.max(norm, 1e-3) + 1e-4);
   }
 }

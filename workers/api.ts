@@ -52,7 +52,10 @@ export interface Prediction {
 export type TrainData =
   | { readonly kind: 'synthetic'; readonly train: number; readonly validation: number }
   /** IDX files (plain or gzip) as dropped on the page, by file name. */
-  | { readonly kind: 'files'; readonly files: readonly { readonly name: string; readonly bytes: ArrayBuffer }[] };
+  | {
+      readonly kind: 'files';
+      readonly files: readonly { readonly name: string; readonly bytes: ArrayBuffer }[];
+    };
 
 export interface TrainOptions {
   readonly model: string;

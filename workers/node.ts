@@ -45,5 +45,12 @@ export async function createBackend(options: NodeOptions = {}): Promise<WasmBack
   const threads = binary === 'simd' ? 1 : (options.threads ?? Math.min(8, availableParallelism()));
   const bytes = await readFile(new URL(`build/wasm/${binary}.wasm`, root));
   const module = await WebAssembly.compile(bytes);
-  return WasmBackend.create({ binary, module, threads, spawn, memoryBytes: options.memoryBytes, guarded: options.guarded });
+  return WasmBackend.create({
+    binary,
+    module,
+    threads,
+    spawn,
+    memoryBytes: options.memoryBytes,
+    guarded: options.guarded,
+  });
 }

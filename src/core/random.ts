@@ -19,8 +19,7 @@ export function hashString(text: string): number {
 }
 
 /** 32 random bits at position `i` of the stream `key`. */
-export const randomBits = (key: number, i: number): number =>
-  fmix32((key + Math.imul(i, 0x9e3779b9)) | 0);
+export const randomBits = (key: number, i: number): number => fmix32((key + Math.imul(i, 0x9e3779b9)) | 0);
 
 export class Random {
   #next = 0;
@@ -29,7 +28,8 @@ export class Random {
   /** The stream for a path of names and numbers under this one; independent of what has been drawn. */
   at(...path: readonly (string | number)[]): Random {
     let key = this.key;
-    for (const p of path) key = fmix32((Math.imul(key, 0x9e3779b1) + (typeof p === 'number' ? p : hashString(p))) | 0);
+    for (const p of path)
+      key = fmix32((Math.imul(key, 0x9e3779b1) + (typeof p === 'number' ? p : hashString(p))) | 0);
     return new Random(key);
   }
 

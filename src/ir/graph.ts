@@ -5,7 +5,7 @@
  */
 import { check, LensletError } from '../core/error.ts';
 import type { Random } from '../core/random.ts';
-import { sameShape, type Shape, showType, type Tensor, type TensorType } from '../core/tensor.ts';
+import { type Shape, sameShape, showType, type Tensor, type TensorType } from '../core/tensor.ts';
 import type { OpDef } from './op.ts';
 
 export interface Node<A = unknown> {
@@ -37,10 +37,10 @@ export interface VariableSpec {
   readonly name: string;
   readonly shape: Shape;
   readonly init: Initializer;
-  /** Trainable variables are what `gradients` and optimisers act on. */
-  readonly trainable: boolean;
-  /** Entries that can change, when not all can (a connection table): counts as parameters. */
-  readonly trainableCount: number;
+  /** Parameters are trained; buffers (running statistics, fixed codes) belong to the model, too; optimisers keep theirs. */
+  readonly role: 'parameter' | 'buffer' | 'optimizer';
+  /** Entries that are trained; less than all where a connection table leaves some out. */
+  readonly parameters: number;
 }
 
 export class Graph {
@@ -68,8 +68,11 @@ export class Graph {
   variable(spec: VariableSpec): Value {
     const known = this.variables.get(spec.name);
     if (known) {
-      check(sameShape(known.spec.shape, spec.shape), 'shape', () =>
-        `Variable "${spec.name}" has shape [${known.spec.shape}], asked for [${spec.shape}].`);
+      check(
+        sameShape(known.spec.shape, spec.shape),
+        'shape',
+        () => `Variable "${spec.name}" has shape [${known.spec.shape}], asked for [${spec.shape}].`,
+      );
       return known.value;
     }
     const value = this.#value({ dtype: 'f32', shape: spec.shape }, { kind: 'variable', name: spec.name });
@@ -101,8 +104,11 @@ export class Graph {
   update(variable: Value, next: Value): void {
     const { source } = variable;
     if (source.kind !== 'variable') throw new LensletError('value', 'Only a variable can be updated.');
-    check(sameShape(variable.shape, next.shape), 'shape', () =>
-      `Update of "${source.name}": ${showType(variable)} cannot become ${showType(next)}.`);
+    check(
+      sameShape(variable.shape, next.shape),
+      'shape',
+      () => `Update of "${source.name}": ${showType(variable)} cannot become ${showType(next)}.`,
+    );
     check(!this.updates.has(source.name), 'value', () => `"${source.name}" is updated twice.`);
     this.updates.set(source.name, next);
   }

@@ -15,7 +15,11 @@ export function broadcastShapes(a: Shape, b: Shape): number[] {
   return Array.from({ length: rank }, (_, i) => {
     const da = a[i - rank + a.length] ?? 1;
     const db = b[i - rank + b.length] ?? 1;
-    check(da === db || da === 1 || db === 1, 'shape', () => `[${a}] and [${b}] do not broadcast: ${da} against ${db}.`);
+    check(
+      da === db || da === 1 || db === 1,
+      'shape',
+      () => `[${a}] and [${b}] do not broadcast: ${da} against ${db}.`,
+    );
     return da === 1 ? db : da;
   });
 }
@@ -87,8 +91,11 @@ function defineBinary(
   return defineOp<null>({
     name,
     infer([a, b]) {
-      check(a!.dtype === 'f32' && b!.dtype === 'f32', 'shape', () =>
-        `${name} takes two f32 tensors, not ${showType(a!)} and ${showType(b!)}.`);
+      check(
+        a!.dtype === 'f32' && b!.dtype === 'f32',
+        'shape',
+        () => `${name} takes two f32 tensors, not ${showType(a!)} and ${showType(b!)}.`,
+      );
       return [{ dtype: 'f32', shape: broadcastShapes(a!.shape, b!.shape) }];
     },
     grad({ inputs: [a, b], outputs: [y] }, [dy]) {
@@ -118,21 +125,48 @@ function defineBinary(
   });
 }
 
-const addOp = defineBinary('add', Binary.ADD, (a, b) => a + b, (_a, _b, _y, dy) => [dy, dy]);
-const subOp = defineBinary('sub', Binary.SUB, (a, b) => a - b, (_a, _b, _y, dy) => [dy, unary('neg', dy)]);
-const mulOp = defineBinary('mul', Binary.MUL, (a, b) => a * b, (a, b, _y, dy) => [mul(dy, b), mul(dy, a)]);
-const divOp = defineBinary('div', Binary.DIV, (a, b) => a / b, (_a, b, y, dy) => {
-  const da = div(dy, b);
-  return [da, unary('neg', mul(da, y))];
-});
-const greaterEqualOp = defineBinary('greater_equal', Binary.GREATER_EQUAL, (a, b) => (a >= b ? 1 : 0), () => [null, null]);
+const addOp = defineBinary(
+  'add',
+  Binary.ADD,
+  (a, b) => a + b,
+  (_a, _b, _y, dy) => [dy, dy],
+);
+const subOp = defineBinary(
+  'sub',
+  Binary.SUB,
+  (a, b) => a - b,
+  (_a, _b, _y, dy) => [dy, unary('neg', dy)],
+);
+const mulOp = defineBinary(
+  'mul',
+  Binary.MUL,
+  (a, b) => a * b,
+  (a, b, _y, dy) => [mul(dy, b), mul(dy, a)],
+);
+const divOp = defineBinary(
+  'div',
+  Binary.DIV,
+  (a, b) => a / b,
+  (_a, b, y, dy) => {
+    const da = div(dy, b);
+    return [da, unary('neg', mul(da, y))];
+  },
+);
+const greaterEqualOp = defineBinary(
+  'greater_equal',
+  Binary.GREATER_EQUAL,
+  (a, b) => (a >= b ? 1 : 0),
+  () => [null, null],
+);
 /** Ties: the gradient goes to the first operand, as for pooling's winner. */
 const maxOp = defineBinary('max', Binary.MAX, Math.max, (a, b, _y, dy) => toWinner(dy, greaterEqual(a, b)));
 const minOp = defineBinary('min', Binary.MIN, Math.min, (a, b, _y, dy) => toWinner(dy, greaterEqual(b, a)));
-const powOp = defineBinary('pow', Binary.POW, (a, b) => a ** b, (a, b, y, dy) => [
-  mul(dy, mul(b, pow(a, sub(b, scalar(b, 1))))),
-  mul(dy, mul(y, unary('log', a))),
-]);
+const powOp = defineBinary(
+  'pow',
+  Binary.POW,
+  (a, b) => a ** b,
+  (a, b, y, dy) => [mul(dy, mul(b, pow(a, sub(b, scalar(b, 1))))), mul(dy, mul(y, unary('log', a)))],
+);
 
 function toWinner(dy: Value, first: Value): [Value, Value] {
   const da = mul(dy, first);
@@ -161,4 +195,5 @@ export const pow = (a: Value, b: Value): Value => apply1(powOp, [a, b], null);
 export const greaterEqual = (a: Value, b: Value): Value => apply1(greaterEqualOp, [a, b], null);
 
 /** A one-number constant in the graph of `like`. */
-export const scalar = (like: Value, value: number): Value => like.graph.constant(tensor([], new Float32Array([value])));
+export const scalar = (like: Value, value: number): Value =>
+  like.graph.constant(tensor([], new Float32Array([value])));

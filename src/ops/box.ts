@@ -42,9 +42,23 @@ export function copyKernels(name: string, x: Value, y: Value, box: BoxCopy, part
     const rows = Math.floor(dims[0] / Layout.TILE);
     const rest = dims[0] - rows * Layout.TILE;
     const done = rows * Layout.TILE;
-    const head = { ...box, dims: [rows, Layout.TILE], xStrides: [Layout.TILE, 1], yStrides: [Layout.TILE, 1] };
-    const tail = { dims: [rest], xStrides: [1], yStrides: [1], xOffset: box.xOffset + done, yOffset: box.yOffset + done };
-    return [record(name, x, y, head, head.dims, head.xStrides, head.yStrides, true), ...(rest ? copyKernels(name, x, y, tail, true) : [])];
+    const head = {
+      ...box,
+      dims: [rows, Layout.TILE],
+      xStrides: [Layout.TILE, 1],
+      yStrides: [Layout.TILE, 1],
+    };
+    const tail = {
+      dims: [rest],
+      xStrides: [1],
+      yStrides: [1],
+      xOffset: box.xOffset + done,
+      yOffset: box.yOffset + done,
+    };
+    return [
+      record(name, x, y, head, head.dims, head.xStrides, head.yStrides, true),
+      ...(rest ? copyKernels(name, x, y, tail, true) : []),
+    ];
   }
   return [record(name, x, y, box, dims, xs, ys, part)];
 }
@@ -81,7 +95,11 @@ function record(
 /** Sets all of y to one value. */
 export function fillKernel(y: Value, value: number): WasmKernel {
   const count = sizeOf(y.shape);
-  return { opcode: Opcode.FILL, tiles: Math.ceil(count / Layout.TILE), args: [write(y), i32(count), f32(value)] };
+  return {
+    opcode: Opcode.FILL,
+    tiles: Math.ceil(count / Layout.TILE),
+    args: [write(y), i32(count), f32(value)],
+  };
 }
 
 /** The same copy as plain loops. */

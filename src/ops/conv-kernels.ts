@@ -25,7 +25,8 @@ const isLinear = (s: ConvGeometry): boolean =>
 
 /** A 1×1 convolution does not see rows: one long row needs no special cases at their ends. */
 function flattened(s: ConvGeometry): ConvGeometry {
-  const pointwise = s.kh * s.kw === 1 && s.sh * s.sw === 1 && s.pt === 0 && s.pl === 0 && s.h === s.oh && s.w === s.ow;
+  const pointwise =
+    s.kh * s.kw === 1 && s.sh * s.sw === 1 && s.pt === 0 && s.pl === 0 && s.h === s.oh && s.w === s.ow;
   return pointwise ? { ...s, h: 1, oh: 1, w: s.h * s.w, ow: s.h * s.w } : s;
 }
 
@@ -38,12 +39,20 @@ interface Packing {
 }
 
 /** Packs one matrix per group, `step` elements apart, into scratch. */
-function packWeights(w: Buffer, groups: number, step: number, p: Packing): { packed: Buffer; kernel: WasmKernel } {
+function packWeights(
+  w: Buffer,
+  groups: number,
+  step: number,
+  p: Packing,
+): { packed: Buffer; kernel: WasmKernel } {
   const k = p.k.reduce((product, [count]) => product * count, 1);
   const packed = scratch(4 * groups * p.m * k);
   const perTile = clamp(16384 / (4 * k), 1, panelCount(p.m));
   const args = [read(w), write(packed), ...[p.offset, step, p.m, p.row, ...p.k.flat(), perTile].map(i32)];
-  return { packed, kernel: { opcode: Opcode.PACK, tiles: groups * Math.ceil(panelCount(p.m) / perTile), args } };
+  return {
+    packed,
+    kernel: { opcode: Opcode.PACK, tiles: groups * Math.ceil(panelCount(p.m) / perTile), args },
+  };
 }
 
 /** How CONV cuts its work, and how deep a block of K is. */
@@ -78,7 +87,8 @@ function fitted(s: ConvGeometry, t: ConvTiling, limit: number): ConvTiling | nul
   const taps = s.kh * s.kw;
   while (slabBytes(s, t) > limit) {
     if (t.images > 1) t = { ...t, images: t.images >> 1 };
-    else if (t.depth > taps && t.depth % taps === 0) t = { ...t, depth: Math.ceil(t.depth / taps / 2) * taps };
+    else if (t.depth > taps && t.depth % taps === 0)
+      t = { ...t, depth: Math.ceil(t.depth / taps / 2) * taps };
     else if (t.columns > 8) t = { ...t, columns: up(t.columns >> 1, 8) };
     else return null;
   }
@@ -86,11 +96,21 @@ function fitted(s: ConvGeometry, t: ConvTiling, limit: number): ConvTiling | nul
 }
 
 const outside = (s: ConvGeometry): boolean =>
-  s.pt > 0 || s.pl > 0 ||
-  (s.oh - 1) * s.sh + (s.kh - 1) * s.dh - s.pt >= s.h || (s.ow - 1) * s.sw + (s.kw - 1) * s.dw - s.pl >= s.w;
+  s.pt > 0 ||
+  s.pl > 0 ||
+  (s.oh - 1) * s.sh + (s.kh - 1) * s.dh - s.pt >= s.h ||
+  (s.ow - 1) * s.sw + (s.kw - 1) * s.dw - s.pl >= s.w;
 
 /** The product itself, from weights packed already. */
-function convProduct(x: Buffer, a: Buffer, bias: Buffer | null, y: Buffer, s: ConvGeometry, e: Epilogue, limit: number): WasmKernel[] {
+function convProduct(
+  x: Buffer,
+  a: Buffer,
+  bias: Buffer | null,
+  y: Buffer,
+  s: ConvGeometry,
+  e: Epilogue,
+  limit: number,
+): WasmKernel[] {
   const tiling = convTiling(s);
   const padded = outside(s);
   const t = padded ? fitted(s, tiling, limit) : tiling;
@@ -100,22 +120,39 @@ function convProduct(x: Buffer, a: Buffer, bias: Buffer | null, y: Buffer, s: Co
     const planes = s.n * s.g * s.c;
     const copy = scratch(4 * planes * h * w);
     const sizes = [planes, s.h, s.w, -s.pt, -s.pl, h, w].map(i32);
-    const pad: WasmKernel = { opcode: Opcode.CONV_PAD, tiles: planes, args: [read(x), write(copy), ...sizes] };
+    const pad: WasmKernel = {
+      opcode: Opcode.CONV_PAD,
+      tiles: planes,
+      args: [read(x), write(copy), ...sizes],
+    };
     return [pad, ...convProduct(copy, a, bias, y, { ...s, h, w, pt: 0, pl: 0 }, e, limit)];
   }
-  const blocks = Math.ceil((s.oh * s.ow) / t.columns) * Math.ceil(s.n / t.images) * Math.ceil(panelCount(s.m) / t.panels);
+  const blocks =
+    Math.ceil((s.oh * s.ow) / t.columns) * Math.ceil(s.n / t.images) * Math.ceil(panelCount(s.m) / t.panels);
   const cut = [t.images, t.columns, t.panels, t.depth, padded ? 1 : 0].map(i32);
   const args = [read(x), read(a), read(bias), write(y), ...geometryArgs(s), ...epilogueArgs(e), ...cut];
   return [{ opcode: Opcode.CONV, tiles: s.g * blocks, args }];
 }
 
 /** y = activation(conv(x, w) + bias), w [G·M][C][KH][KW]. `limit`: bytes of padded rows in scratch, for tests. */
-export function convKernels(x: Buffer, w: Buffer, bias: Buffer | null, y: Buffer, s0: ConvGeometry, e: Epilogue, limit = SLAB_BYTES): WasmKernel[] {
+export function convKernels(
+  x: Buffer,
+  w: Buffer,
+  bias: Buffer | null,
+  y: Buffer,
+  s0: ConvGeometry,
+  e: Epilogue,
+  limit = SLAB_BYTES,
+): WasmKernel[] {
   const s = flattened(s0);
   const taps = s.kh * s.kw;
   const k = s.c * taps;
   if (isLinear(s)) return linearKernels(x, w, bias, y, { m: s.n, n: s.m, k }, e);
-  const order = [[s.c, taps], [s.kh, s.kw], [s.kw, 1]] as const;
+  const order = [
+    [s.c, taps],
+    [s.kh, s.kw],
+    [s.kw, 1],
+  ] as const;
   const { packed, kernel } = packWeights(w, s.g, s.m * k, { offset: 0, m: s.m, row: k, k: order });
   return [kernel, ...convProduct(x, packed, bias, y, s, e, limit)];
 }
@@ -125,16 +162,35 @@ export function convKernels(x: Buffer, w: Buffer, bias: Buffer | null, y: Buffer
  * Stride 1 is a convolution with rotated weights, unless it would mostly multiply zeros; everything else adds
  * every product to where its tap reads.
  */
-export function convTransposeKernels(y: Buffer, w: Buffer, bias: Buffer | null, x: Buffer, s0: ConvGeometry, e: Epilogue, limit = SLAB_BYTES): WasmKernel[] {
+export function convTransposeKernels(
+  y: Buffer,
+  w: Buffer,
+  bias: Buffer | null,
+  x: Buffer,
+  s0: ConvGeometry,
+  e: Epilogue,
+  limit = SLAB_BYTES,
+): WasmKernel[] {
   const s = flattened(s0);
   const taps = s.kh * s.kw;
   const step = s.m * s.c * taps;
   if (isLinear(s) && !bias) {
     const shape = { batch: 1, m: s.n, n: s.c * taps, k: s.m };
-    return gemmKernels(y, w, null, x, { ...shape, a: { row: s.m, column: 1, batch: 0 }, b: { row: s.c * taps, column: 1, batch: 0 } }, e);
+    return gemmKernels(
+      y,
+      w,
+      null,
+      x,
+      { ...shape, a: { row: s.m, column: 1, batch: 0 }, b: { row: s.c * taps, column: 1, batch: 0 } },
+      e,
+    );
   }
   if (s.sh * s.sw === 1 && s.h * s.w <= 1.25 * s.oh * s.ow) {
-    const order = [[s.m, s.c * taps], [s.kh, -s.kw], [s.kw, -1]] as const;
+    const order = [
+      [s.m, s.c * taps],
+      [s.kh, -s.kw],
+      [s.kw, -1],
+    ] as const;
     const { packed, kernel } = packWeights(w, s.g, step, { offset: taps - 1, m: s.c, row: taps, k: order });
     const back = { ...s, c: s.m, h: s.oh, w: s.ow, m: s.c, oh: s.h, ow: s.w };
     const pt = s.dh * (s.kh - 1) - s.pt;
@@ -142,7 +198,16 @@ export function convTransposeKernels(y: Buffer, w: Buffer, bias: Buffer | null, 
     return [kernel, ...convProduct(y, packed, bias, x, { ...back, pt, pl }, e, limit)];
   }
   const rows = s.c * taps;
-  const { packed, kernel } = packWeights(w, s.g, step, { offset: 0, m: rows, row: 1, k: [[s.m, rows], [1, 0], [1, 0]] });
+  const { packed, kernel } = packWeights(w, s.g, step, {
+    offset: 0,
+    m: rows,
+    row: 1,
+    k: [
+      [s.m, rows],
+      [1, 0],
+      [1, 0],
+    ],
+  });
   const channels = clamp(Math.max(Math.ceil(64 / taps), TILE_MACS / (taps * s.oh * s.ow * s.m)), 1, s.c);
   const columns = s.ow <= 128 ? s.ow : 128;
   const lines = columns < s.ow ? 1 : clamp(64 / s.ow, 1, s.oh);
@@ -157,7 +222,21 @@ export function convFilterGradKernels(x: Buffer, dy: Buffer, dw: Buffer, s0: Con
   const s = flattened(s0);
   const k = s.c * s.kh * s.kw;
   if (isLinear(s)) {
-    return gemmKernels(dy, x, null, dw, { batch: 1, m: s.m, n: k, k: s.n, a: { row: 1, column: s.m, batch: 0 }, b: { row: k, column: 1, batch: 0 } }, {});
+    return gemmKernels(
+      dy,
+      x,
+      null,
+      dw,
+      {
+        batch: 1,
+        m: s.m,
+        n: k,
+        k: s.n,
+        a: { row: 1, column: s.m, batch: 0 },
+        b: { row: k, column: 1, batch: 0 },
+      },
+      {},
+    );
   }
   const columns = Math.min(s.ow, 512);
   const lines = columns < s.ow ? 1 : clamp(512 / s.ow, 1, s.n * s.oh);
@@ -169,7 +248,15 @@ export function convFilterGradKernels(x: Buffer, dy: Buffer, dw: Buffer, s0: Con
   const wanted = (s.n * s.oh * s.ow * count) / (tileCount * TILE_MACS);
   const splits = clamp(wanted, 1, Math.min(steps, 64, Math.max(1, Math.floor((1 << 22) / count))));
   const out = splits > 1 ? scratch(4 * splits * count) : dw;
-  const args = [read(x), write(out), read(null), read(dy), ...geometryArgs(s), ...epilogueArgs({}), ...[splits, lines, columns, taps].map(i32)];
+  const args = [
+    read(x),
+    write(out),
+    read(null),
+    read(dy),
+    ...geometryArgs(s),
+    ...epilogueArgs({}),
+    ...[splits, lines, columns, taps].map(i32),
+  ];
   const main: WasmKernel = { opcode: Opcode.CONV_FILTER_GRAD, tiles: tileCount * splits, args };
   if (splits === 1) return [main];
   const sum = [read(out), write(dw), i32(count), i32(splits)];

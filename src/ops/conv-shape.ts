@@ -1,5 +1,5 @@
 /** Shapes of convolutions: attributes, the shape rule, and the geometry every convolution kernel is given. */
-import { Activation } from '../../as/protocol.ts';
+import type { Activation } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { type Shape, showType, type TensorType } from '../core/tensor.ts';
 import type { Node } from '../ir/graph.ts';
@@ -66,31 +66,74 @@ export function geometryOf(x: Shape, w: Shape, y: Shape, a: ConvAttrs): ConvGeom
 }
 
 /** Checks what all convolutions have in common. */
-export function checkConv(name: string, x: TensorType, w: TensorType, b: TensorType | null, channels: number, a: ConvAttrs): void {
-  for (const [what, t] of [['input', x], ['weight', w]] as const) {
-    check(t.shape.length === 4 && t.dtype === 'f32', 'shape', () => `${name}: the ${what} must be f32 with four dimensions, not ${showType(t)}.`);
+export function checkConv(
+  name: string,
+  x: TensorType,
+  w: TensorType,
+  b: TensorType | null,
+  channels: number,
+  a: ConvAttrs,
+): void {
+  for (const [what, t] of [
+    ['input', x],
+    ['weight', w],
+  ] as const) {
+    check(
+      t.shape.length === 4 && t.dtype === 'f32',
+      'shape',
+      () => `${name}: the ${what} must be f32 with four dimensions, not ${showType(t)}.`,
+    );
   }
   const whole = [...a.stride, ...a.dilation, a.groups].every((v) => Number.isInteger(v) && v > 0);
-  check(whole && a.padding.every(Number.isInteger), 'shape', () =>
-    `${name}: stride [${a.stride}], dilation [${a.dilation}] and groups ${a.groups} must be positive integers, padding [${a.padding}] integers.`);
-  check(!b || (b.shape.length === 1 && b.shape[0] === channels && b.dtype === 'f32'), 'shape', () =>
-    `${name}: the bias must be f32[${channels}], not ${showType(b as TensorType)}.`);
-  check([...x.shape, ...w.shape].every((d) => d > 0), 'shape', () => `${name}: empty operands ${showType(x)}, ${showType(w)}.`);
+  check(
+    whole && a.padding.every(Number.isInteger),
+    'shape',
+    () =>
+      `${name}: stride [${a.stride}], dilation [${a.dilation}] and groups ${a.groups} must be positive integers, padding [${a.padding}] integers.`,
+  );
+  check(
+    !b || (b.shape.length === 1 && b.shape[0] === channels && b.dtype === 'f32'),
+    'shape',
+    () => `${name}: the bias must be f32[${channels}], not ${showType(b as TensorType)}.`,
+  );
+  check(
+    [...x.shape, ...w.shape].every((d) => d > 0),
+    'shape',
+    () => `${name}: empty operands ${showType(x)}, ${showType(w)}.`,
+  );
 }
 
 /** Output shape of conv2d. @throws LensletError saying which dimension does not fit and what would */
-export function convShape(name: string, x: TensorType, w: TensorType, b: TensorType | null, a: ConvAttrs): number[] {
+export function convShape(
+  name: string,
+  x: TensorType,
+  w: TensorType,
+  b: TensorType | null,
+  a: ConvAttrs,
+): number[] {
   checkConv(name, x, w, b, w.shape[0], a);
   const [n, c, h, width] = x.shape;
   const [m, cg, kh, kw] = w.shape;
-  check(c === cg * a.groups, 'shape', () =>
-    `${name}: ${showType(x)} has ${c} channels, but the weight ${showType(w)} with ${a.groups} groups takes ${cg * a.groups}.`);
-  check(m % a.groups === 0, 'shape', () => `${name}: ${m} output channels do not divide into ${a.groups} groups.`);
+  check(
+    c === cg * a.groups,
+    'shape',
+    () =>
+      `${name}: ${showType(x)} has ${c} channels, but the weight ${showType(w)} with ${a.groups} groups takes ${cg * a.groups}.`,
+  );
+  check(
+    m % a.groups === 0,
+    'shape',
+    () => `${name}: ${m} output channels do not divide into ${a.groups} groups.`,
+  );
   const [t, l, bottom, r] = a.padding;
   const oh = Math.floor((h + t + bottom - a.dilation[0] * (kh - 1) - 1) / a.stride[0]) + 1;
   const ow = Math.floor((width + l + r - a.dilation[1] * (kw - 1) - 1) / a.stride[1]) + 1;
-  check(oh > 0 && ow > 0, 'shape', () =>
-    `${name}: a ${kh}×${kw} kernel with dilation [${a.dilation}] does not fit into ${h}×${width} with padding [${a.padding}].`);
+  check(
+    oh > 0 && ow > 0,
+    'shape',
+    () =>
+      `${name}: a ${kh}×${kw} kernel with dilation [${a.dilation}] does not fit into ${h}×${width} with padding [${a.padding}].`,
+  );
   return [n, m, oh, ow];
 }
 

@@ -2,8 +2,9 @@
  * Convolution (cross-correlation, as everywhere in this field), its gradients, and transposed convolution; NCHW,
  * weights OIHW. The four operators are closed under differentiation: each one's gradients are the others.
  */
-import type { Tensor, TensorType } from '../core/tensor.ts';
+
 import { check } from '../core/error.ts';
+import type { Tensor, TensorType } from '../core/tensor.ts';
 import { showType } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
 import { defineOp, type OpDef } from '../ir/op.ts';
@@ -26,14 +27,20 @@ import { reduceSum } from './reduce.ts';
 export type { ConvAttrs } from './conv-shape.ts';
 
 const f32Of = (shape: readonly number[]): TensorType => ({ dtype: 'f32', shape });
-const plain = (a: ConvAttrs): ConvAttrs => ({ stride: a.stride, padding: a.padding, dilation: a.dilation, groups: a.groups });
+const plain = (a: ConvAttrs): ConvAttrs => ({
+  stride: a.stride,
+  padding: a.padding,
+  dilation: a.dilation,
+  groups: a.groups,
+});
 const biasGrad = (b: Value | null, dy: Value): Value | null => (b ? reduceSum(dy, [0, 2, 3]) : null);
 
 /** y = f(sum + bias): ends the reference of a convolution whose sums are in f64. */
 function finish(sums: Float64Array, b: Tensor | null, y: Tensor, a: ConvAttrs): void {
   const f = activationFunction(a.activation ?? 0, a.alpha);
   const [, channels, h, w] = y.shape;
-  for (let i = 0; i < sums.length; i++) y.data[i] = f(sums[i] + (b ? b.data[Math.floor(i / (h * w)) % channels] : 0));
+  for (let i = 0; i < sums.length; i++)
+    y.data[i] = f(sums[i] + (b ? b.data[Math.floor(i / (h * w)) % channels] : 0));
 }
 
 /** x [N,C,H,W], w [M,C/groups,KH,KW], b [M] or null → [N,M,OH,OW]. */
@@ -118,8 +125,11 @@ export const conv2dFilterGradOp: OpDef<ConvFilterGradAttrs> = defineOp<ConvFilte
 /** Checks that a convolution of x with w has the shape of dy. */
 function checkOutput(name: string, x: TensorType, w: TensorType, dy: TensorType, a: ConvAttrs): void {
   const shape = convShape(name, x, w, null, a);
-  check(dy.dtype === 'f32' && shape.every((d, i) => d === dy.shape[i]), 'shape', () =>
-    `${name}: the output's gradient is ${showType(dy)}, but the convolution's output is [${shape}].`);
+  check(
+    dy.dtype === 'f32' && shape.every((d, i) => d === dy.shape[i]),
+    'shape',
+    () => `${name}: the output's gradient is ${showType(dy)}, but the convolution's output is [${shape}].`,
+  );
 }
 
 export interface ConvTransposeAttrs extends ConvAttrs {
@@ -143,16 +153,35 @@ export const convTranspose2dOp: OpDef<ConvTransposeAttrs> = defineOp<ConvTranspo
   infer([x, w, b], a) {
     const name = 'conv_transpose2d';
     checkConv(name, x!, w!, b, w!.shape[1] * a.groups, a);
-    check(x!.shape[1] === w!.shape[0] && w!.shape[0] % a.groups === 0, 'shape', () =>
-      `${name}: ${showType(x!)} has ${x!.shape[1]} channels, but the weight ${showType(w!)} takes ${w!.shape[0]} in ${a.groups} groups.`);
-    const fits = a.outputPadding.every((p, i) => Number.isInteger(p) && p >= 0 && p < Math.max(a.stride[i], a.dilation[i]));
-    check(fits, 'shape', () =>
-      `${name}: output padding [${a.outputPadding}] must be smaller than the stride [${a.stride}] or the dilation [${a.dilation}].`);
+    check(
+      x!.shape[1] === w!.shape[0] && w!.shape[0] % a.groups === 0,
+      'shape',
+      () =>
+        `${name}: ${showType(x!)} has ${x!.shape[1]} channels, but the weight ${showType(w!)} takes ${w!.shape[0]} in ${a.groups} groups.`,
+    );
+    const fits = a.outputPadding.every(
+      (p, i) => Number.isInteger(p) && p >= 0 && p < Math.max(a.stride[i], a.dilation[i]),
+    );
+    check(
+      fits,
+      'shape',
+      () =>
+        `${name}: output padding [${a.outputPadding}] must be smaller than the stride [${a.stride}] or the dilation [${a.dilation}].`,
+    );
     const [t, l, bottom, r] = a.padding;
     const size = (i: 0 | 1, before: number, after: number) =>
-      (x!.shape[2 + i] - 1) * a.stride[i] - before - after + a.dilation[i] * (w!.shape[2 + i] - 1) + a.outputPadding[i] + 1;
+      (x!.shape[2 + i] - 1) * a.stride[i] -
+      before -
+      after +
+      a.dilation[i] * (w!.shape[2 + i] - 1) +
+      a.outputPadding[i] +
+      1;
     const [oh, ow] = [size(0, t, bottom), size(1, l, r)];
-    check(oh > 0 && ow > 0, 'shape', () => `${name}: padding [${a.padding}] leaves nothing of the output (${oh}×${ow}).`);
+    check(
+      oh > 0 && ow > 0,
+      'shape',
+      () => `${name}: padding [${a.padding}] leaves nothing of the output (${oh}×${ow}).`,
+    );
     return [f32Of([x!.shape[0], w!.shape[1] * a.groups, oh, ow])];
   },
   grad({ inputs: [x, w, b], attrs }, [dy]) {
@@ -195,7 +224,11 @@ export const conv2d = (x: Value, w: Value, options: Conv2dOptions = {}): Value =
   apply1(conv2dOp, [x, w, options.bias ?? null], attrsOf(options));
 
 /** Transposed convolution of x [N,I,H,W] with w [I,O/groups,KH,KW], bias [O]; as torch.nn.functional.conv_transpose2d. */
-export const convTranspose2d = (x: Value, w: Value, options: Conv2dOptions & { readonly outputPadding?: Pair } = {}): Value =>
+export const convTranspose2d = (
+  x: Value,
+  w: Value,
+  options: Conv2dOptions & { readonly outputPadding?: Pair } = {},
+): Value =>
   apply1(convTranspose2dOp, [x, w, options.bias ?? null], {
     ...attrsOf(options),
     outputPadding: pairOf(options.outputPadding ?? 0),

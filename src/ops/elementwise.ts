@@ -1,5 +1,5 @@
 /** Elementwise functions of one operand: activations and the like. */
-import { Activation, Layout, Opcode, Unary } from '../../as/protocol.ts';
+import { type Activation, Layout, Opcode, Unary } from '../../as/protocol.ts';
 import { sizeOf, type Tensor } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
 import { f32, i32, read, type WasmKernel, write } from '../ir/kernel.ts';

@@ -28,7 +28,14 @@ export interface Product {
 }
 
 /** c [batch][m][n] = activation(a·b + bias[n]). A is packed once, B within each tile. */
-export function gemmKernels(a: Buffer, b: Buffer, bias: Buffer | null, c: Buffer, p: Product, e: Epilogue): WasmKernel[] {
+export function gemmKernels(
+  a: Buffer,
+  b: Buffer,
+  bias: Buffer | null,
+  c: Buffer,
+  p: Product,
+  e: Epilogue,
+): WasmKernel[] {
   const matrices = p.a.batch === 0 ? 1 : p.batch;
   const packed = scratch(4 * matrices * p.m * p.k);
   const all = panelCount(p.m);
@@ -42,7 +49,18 @@ export function gemmKernels(a: Buffer, b: Buffer, bias: Buffer | null, c: Buffer
   // About 2M multiply–adds a tile, and no more rows than what keeps A in the second-level cache.
   const panels = Math.ceil(all / Math.ceil(all / 32));
   const columns = 8 * clamp((1 << 21) / (32 * panels * p.k), 1, Math.ceil(p.n / 8));
-  const sizes = [p.m, p.n, p.k, 0, p.b.offset ?? 0, p.c ?? 0, matrices > 1 ? p.m * p.k : 0, p.b.batch, p.b.row, p.b.column];
+  const sizes = [
+    p.m,
+    p.n,
+    p.k,
+    0,
+    p.b.offset ?? 0,
+    p.c ?? 0,
+    matrices > 1 ? p.m * p.k : 0,
+    p.b.batch,
+    p.b.row,
+    p.b.column,
+  ];
   const product: WasmKernel = {
     opcode: Opcode.GEMM,
     tiles: p.batch * Math.ceil(all / panels) * Math.ceil(p.n / columns),
@@ -69,6 +87,13 @@ export function linearKernels(
 ): WasmKernel[] {
   const rows = clamp(m, 1, 64);
   const columns = 4 * clamp((1 << 21) / (4 * rows * k), 1, Math.ceil(n / 4));
-  const args = [read(x), read(w), read(bias), write(y), ...[m, n, k, rows, columns, e.activation ?? 0].map(i32), f32(e.alpha ?? 0)];
+  const args = [
+    read(x),
+    read(w),
+    read(bias),
+    write(y),
+    ...[m, n, k, rows, columns, e.activation ?? 0].map(i32),
+    f32(e.alpha ?? 0),
+  ];
   return [{ opcode: Opcode.LINEAR, tiles: Math.ceil(m / rows) * Math.ceil(n / columns), args }];
 }

@@ -16,24 +16,44 @@ interface CrossEntropyAttrs {
 
 function checkLabels(name: string, x: TensorType, labels: TensorType): void {
   const fits = x.shape.length === 2 && labels.shape.length === 1 && x.shape[0] === labels.shape[0];
-  check(fits && x.dtype === 'f32' && labels.dtype === 'i32', 'shape', () =>
-    `${name} takes scores f32[N×classes] and labels i32[N], not ${showType(x)} and ${showType(labels)}.`);
+  check(
+    fits && x.dtype === 'f32' && labels.dtype === 'i32',
+    'shape',
+    () =>
+      `${name} takes scores f32[N×classes] and labels i32[N], not ${showType(x)} and ${showType(labels)}.`,
+  );
 }
 
-function kernel(opcode: Opcode, tiles: number, rows: number, buffers: WasmArg[], x: TensorType, a: CrossEntropyAttrs): WasmKernel[] {
+function kernel(
+  opcode: Opcode,
+  tiles: number,
+  rows: number,
+  buffers: WasmArg[],
+  x: TensorType,
+  a: CrossEntropyAttrs,
+): WasmKernel[] {
   const [n, classes] = x.shape;
   return [{ opcode, tiles, args: [...buffers, i32(n), i32(classes), f32(a.labelSmoothing), i32(rows)] }];
 }
 
 /** Row by row: softmax, and the target distribution with smoothing. */
-function forRows(x: Tensor, labels: Tensor, eps: number, visit: (at: number, p: number, q: number) => void): void {
+function forRows(
+  x: Tensor,
+  labels: Tensor,
+  eps: number,
+  visit: (at: number, p: number, q: number) => void,
+): void {
   const [n, classes] = x.shape;
   for (let row = 0; row < n; row++) {
     const scores = Array.from(x.data.subarray(row * classes, (row + 1) * classes));
     const top = Math.max(...scores);
     const total = scores.reduce((s, v) => s + Math.exp(v - top), 0);
     scores.forEach((v, i) => {
-      visit(row * classes + i, Math.exp(v - top) / total, (i === labels.data[row] ? 1 - eps : 0) + eps / classes);
+      visit(
+        row * classes + i,
+        Math.exp(v - top) / total,
+        (i === labels.data[row] ? 1 - eps : 0) + eps / classes,
+      );
     });
   }
 }
@@ -89,16 +109,20 @@ export const crossEntropy = (x: Value, labels: Value, labelSmoothing = 0): Value
 /** Mean of (x − t)² over all elements: a scalar. */
 export const mseLoss = (x: Value, t: Value): Value => {
   const d = unary('square', sub(x, t));
-  return reduceMean(d, d.shape.map((_, i) => i));
+  return reduceMean(
+    d,
+    d.shape.map((_, i) => i),
+  );
 };
 
 /**
  * The discriminative loss of LeNet-5 (LeCun et al. 1998, equation 9): mean over the batch of
- * y_D + log(e^−j + Σ e^−y_i), for penalties y f32[N×classes] and the right class D. It is the cross-entropy of the
- * scores −y with one more class, the rubbish class, whose score is always −j.
+ * y_D + log(e^−j + Σ e^−y_i), for penalties y and the right class D. It is the cross-entropy of the scores −y with
+ * one more class, the rubbish class, whose score is always −j.
+ * @param scores f32[N×classes], the penalties with the sign turned
  */
-export const mapLoss = (penalties: Value, labels: Value, j: number): Value =>
-  crossEntropy(pad(unary('neg', penalties), [0, 0], [0, 1], -j), labels);
+export const mapLoss = (scores: Value, labels: Value, j: number): Value =>
+  crossEntropy(pad(scores, [0, 0], [0, 1], -j), labels);
 
 const countCorrectOp = defineOp<null>({
   name: 'count_correct',
@@ -118,7 +142,13 @@ const countCorrectOp = defineOp<null>({
   },
   wasm({ inputs: [x, labels], outputs: [y] }) {
     const [n, classes] = x!.shape;
-    return [{ opcode: Opcode.COUNT_CORRECT, tiles: 1, args: [read(x), read(labels), write(y), i32(n), i32(classes)] }];
+    return [
+      {
+        opcode: Opcode.COUNT_CORRECT,
+        tiles: 1,
+        args: [read(x), read(labels), write(y), i32(n), i32(classes)],
+      },
+    ];
   },
 });
 

@@ -76,14 +76,23 @@ export const matmulOp: OpDef<MatmulAttrs> = defineOp<MatmulAttrs>({
   name: 'matmul',
   infer([a, b], { transA, transB }) {
     for (const t of [a!, b!]) {
-      check(t.shape.length >= 2 && t.dtype === 'f32' && sizeOf(t.shape) > 0, 'shape', () =>
-        `matmul takes f32 matrices or batches of them, not ${showType(t)}; reshape vectors first.`);
+      check(
+        t.shape.length >= 2 && t.dtype === 'f32' && sizeOf(t.shape) > 0,
+        'shape',
+        () => `matmul takes f32 matrices or batches of them, not ${showType(t)}; reshape vectors first.`,
+      );
     }
     const [m, ka] = transA ? a!.shape.slice(-2).reverse() : a!.shape.slice(-2);
     const [kb, n] = transB ? b!.shape.slice(-2).reverse() : b!.shape.slice(-2);
-    check(ka === kb, 'shape', () =>
-      `matmul: ${showType(a!)}${transA ? 'ᵀ' : ''} · ${showType(b!)}${transB ? 'ᵀ' : ''}: inner dimensions ${ka} and ${kb} differ.`);
-    return [{ dtype: 'f32', shape: [...broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2)), m, n] }];
+    check(
+      ka === kb,
+      'shape',
+      () =>
+        `matmul: ${showType(a!)}${transA ? 'ᵀ' : ''} · ${showType(b!)}${transB ? 'ᵀ' : ''}: inner dimensions ${ka} and ${kb} differ.`,
+    );
+    return [
+      { dtype: 'f32', shape: [...broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2)), m, n] },
+    ];
   },
   grad({ inputs: [a, b], attrs: { transA, transB } }, [dy]) {
     const da = transA ? matmul(b!, dy!, transB, true) : matmul(dy!, b!, false, !transB);
@@ -98,7 +107,9 @@ export const matmulOp: OpDef<MatmulAttrs> = defineOp<MatmulAttrs>({
         const [row, column] = [Math.floor(i / p.n), i % p.n];
         let sum = 0;
         for (let k = 0; k < p.k; k++) {
-          sum += a!.data[atA + row * p.as.row + k * p.as.column] * b!.data[atB + k * p.bs.row + column * p.bs.column];
+          sum +=
+            a!.data[atA + row * p.as.row + k * p.as.column] *
+            b!.data[atB + k * p.bs.row + column * p.bs.column];
         }
         y.data[z * p.m * p.n + i] = f(sum);
       }
@@ -122,9 +133,27 @@ export const matmulOp: OpDef<MatmulAttrs> = defineOp<MatmulAttrs>({
       forBatch(batch, (atA, atB, index) => {
         if (index === z) [offsetA, offsetB] = [atA, atB];
       });
-      const operand = (o: { row: number; column: number }, step: number, offset: number): Operand => ({ ...o, batch: step, offset });
-      const product = { batch: inner, m, n, k, a: operand(as, aStep, offsetA), b: operand(bs, bStep, offsetB) };
-      return gemmKernels(a!, b!, null, y, { ...product, c: parts > 1 ? z * inner * m * n : undefined }, attrs);
+      const operand = (o: { row: number; column: number }, step: number, offset: number): Operand => ({
+        ...o,
+        batch: step,
+        offset,
+      });
+      const product = {
+        batch: inner,
+        m,
+        n,
+        k,
+        a: operand(as, aStep, offsetA),
+        b: operand(bs, bStep, offsetB),
+      };
+      return gemmKernels(
+        a!,
+        b!,
+        null,
+        y,
+        { ...product, c: parts > 1 ? z * inner * m * n : undefined },
+        attrs,
+      );
     });
   },
   absorb: absorbActivation,
@@ -137,14 +166,29 @@ const preferDots = (m: number, n: number, k: number): boolean => m < 64 || m * n
 export const linearOp: OpDef<Epilogue> = defineOp<Epilogue>({
   name: 'linear',
   infer([x, w, b]) {
-    const fits = x!.shape.length === 2 && w!.shape.length === 2 && x!.shape[1] === w!.shape[1] && sizeOf(x!.shape) * sizeOf(w!.shape) > 0;
-    check(fits && x!.dtype === 'f32' && w!.dtype === 'f32', 'shape', () =>
-      `linear takes f32[N×in] and f32[out×in] with the same "in", not ${showType(x!)} and ${showType(w!)}; flatten the input first.`);
-    check(!b || (b.shape.length === 1 && b.shape[0] === w!.shape[0] && b.dtype === 'f32'), 'shape', () =>
-      `linear: the bias must be f32[${w!.shape[0]}], not ${showType(b as TensorType)}.`);
+    const fits =
+      x!.shape.length === 2 &&
+      w!.shape.length === 2 &&
+      x!.shape[1] === w!.shape[1] &&
+      sizeOf(x!.shape) * sizeOf(w!.shape) > 0;
+    check(
+      fits && x!.dtype === 'f32' && w!.dtype === 'f32',
+      'shape',
+      () =>
+        `linear takes f32[N×in] and f32[out×in] with the same "in", not ${showType(x!)} and ${showType(w!)}; flatten the input first.`,
+    );
+    check(
+      !b || (b.shape.length === 1 && b.shape[0] === w!.shape[0] && b.dtype === 'f32'),
+      'shape',
+      () => `linear: the bias must be f32[${w!.shape[0]}], not ${showType(b as TensorType)}.`,
+    );
     return [{ dtype: 'f32', shape: [x!.shape[0], w!.shape[0]] }];
   },
-  grad: ({ inputs: [x, w, b] }, [dy]) => [matmul(dy!, w!), matmul(dy!, x!, true), b ? reduceSum(dy!, [0]) : null],
+  grad: ({ inputs: [x, w, b] }, [dy]) => [
+    matmul(dy!, w!),
+    matmul(dy!, x!, true),
+    b ? reduceSum(dy!, [0]) : null,
+  ],
   reference([x, w, b], [y], attrs) {
     const f = activationFunction(attrs.activation ?? 0, attrs.alpha);
     const [out, k] = w!.shape;

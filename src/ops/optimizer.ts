@@ -40,7 +40,16 @@ const sgdOp = defineOp<SgdAttrs>({
   },
   wasm({ inputs: [w, g, v, hyper], outputs: [wOut, vOut], attrs: a }): WasmKernel[] {
     const count = sizeOf(w!.shape);
-    const buffers = [read(w), read(g), read(v), read(null), read(hyper), write(wOut), write(vOut ?? null), write(null)];
+    const buffers = [
+      read(w),
+      read(g),
+      read(v),
+      read(null),
+      read(hyper),
+      write(wOut),
+      write(vOut ?? null),
+      write(null),
+    ];
     const words = [i32(count), i32(OptimizerKind.SGD), f32(a.momentum), f32(0), f32(0), f32(a.weightDecay)];
     const args = [...buffers, ...words, i32(a.nesterov ? 1 : 0)];
     return [{ opcode: Opcode.OPTIMIZER, tiles: Math.ceil(count / Layout.TILE), args }];
@@ -54,7 +63,11 @@ const sgdOp = defineOp<SgdAttrs>({
 const adamOp = defineOp<AdamAttrs>({
   name: 'adam',
   infer([w, g, m, v]) {
-    check(sameShape(w!.shape, g!.shape), 'shape', () => `adam: weight [${w!.shape}], gradient [${g!.shape}].`);
+    check(
+      sameShape(w!.shape, g!.shape),
+      'shape',
+      () => `adam: weight [${w!.shape}], gradient [${g!.shape}].`,
+    );
     return [w!, m!, v!];
   },
   grad: noGrad,
@@ -76,7 +89,9 @@ const adamOp = defineOp<AdamAttrs>({
     const buffers = [read(w), read(g), read(m), read(v), read(hyper), write(wOut), write(mOut), write(vOut)];
     const kind = a.decoupled ? OptimizerKind.ADAMW : OptimizerKind.ADAM;
     const words = [i32(count), i32(kind), f32(a.beta1), f32(a.beta2), f32(a.eps), f32(a.weightDecay), i32(0)];
-    return [{ opcode: Opcode.OPTIMIZER, tiles: Math.ceil(count / Layout.TILE), args: [...buffers, ...words] }];
+    return [
+      { opcode: Opcode.OPTIMIZER, tiles: Math.ceil(count / Layout.TILE), args: [...buffers, ...words] },
+    ];
   },
   inPlace: [
     [0, 0],

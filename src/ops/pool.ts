@@ -21,7 +21,15 @@ export interface PoolAttrs {
 }
 
 /** Output size along one dimension, as in PyTorch: the last window must start inside the image or left padding. */
-function outSize(n: number, k: number, s: number, before: number, after: number, d: number, ceil: boolean): number {
+function outSize(
+  n: number,
+  k: number,
+  s: number,
+  before: number,
+  after: number,
+  d: number,
+  ceil: boolean,
+): number {
   const span = n + before + after - d * (k - 1) - 1;
   if (!ceil) return Math.floor(span / s) + 1;
   const out = Math.ceil(span / s) + 1;
@@ -29,12 +37,20 @@ function outSize(n: number, k: number, s: number, before: number, after: number,
 }
 
 function infer(name: string, x: TensorType, a: PoolAttrs): TensorType[] {
-  check(x.shape.length === 4 && x.dtype === 'f32', 'shape', () => `${name} takes f32[N×C×H×W], not ${showType(x)}.`);
+  check(
+    x.shape.length === 4 && x.dtype === 'f32',
+    'shape',
+    () => `${name} takes f32[N×C×H×W], not ${showType(x)}.`,
+  );
   const [n, c, h, w] = x.shape;
   const [t, l, b, r] = a.padding;
   const oh = outSize(h, a.kernel[0], a.stride[0], t, b, a.dilation[0], a.ceilMode);
   const ow = outSize(w, a.kernel[1], a.stride[1], l, r, a.dilation[1], a.ceilMode);
-  check(oh > 0 && ow > 0, 'shape', () => `${name}: a ${a.kernel.join('×')} window does not fit into ${showType(x)}.`);
+  check(
+    oh > 0 && ow > 0,
+    'shape',
+    () => `${name}: a ${a.kernel.join('×')} window does not fit into ${showType(x)}.`,
+  );
   const widest = Math.max(t, b) < a.kernel[0] * a.dilation[0] && Math.max(l, r) < a.kernel[1] * a.dilation[1];
   check(widest, 'shape', () => `${name}: padding [${a.padding}] leaves windows with no element in them.`);
   return [{ dtype: 'f32', shape: [n, c, oh, ow] }];
@@ -61,7 +77,16 @@ function forWindow(
 }
 
 /** Elements that an average's window counts along one dimension. */
-function counted(o: number, n: number, k: number, s: number, before: number, after: number, d: number, pad: boolean) {
+function counted(
+  o: number,
+  n: number,
+  k: number,
+  s: number,
+  before: number,
+  after: number,
+  d: number,
+  pad: boolean,
+) {
   let count = 0;
   for (let i = 0; i < k; i++) {
     const at = o * s - before + i * d;
@@ -78,7 +103,11 @@ function divisor([h, w]: readonly number[], a: PoolAttrs, oy: number, ox: number
 }
 
 /** Calls back for each output element with its plane's offset in x. */
-function forEach(x: TensorType, y: TensorType, visit: (o: number, plane: number, oy: number, ox: number) => void): void {
+function forEach(
+  x: TensorType,
+  y: TensorType,
+  visit: (o: number, plane: number, oy: number, ox: number) => void,
+): void {
   const [n, c, oh, ow] = y.shape;
   const area = x.shape[2] * x.shape[3];
   let o = 0;

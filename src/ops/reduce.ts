@@ -51,10 +51,16 @@ export function defineReduce(name: string, grad: OpDef<ReduceAttrs>['grad']): Op
   return defineOp<ReduceAttrs>({
     name,
     infer([x], attrs) {
-      check(attrs.axes.every((a) => Number.isInteger(a) && a >= 0 && a < x!.shape.length), 'shape', () =>
-        `${name}: axes [${attrs.axes}] are not all dimensions of ${showType(x!)}.`);
-      check(pattern(x!.shape, attrs.axes), 'unsupported', () =>
-        `${name}: axes [${attrs.axes}] of ${showType(x!)} alternate too often; transpose first.`);
+      check(
+        attrs.axes.every((a) => Number.isInteger(a) && a >= 0 && a < x!.shape.length),
+        'shape',
+        () => `${name}: axes [${attrs.axes}] are not all dimensions of ${showType(x!)}.`,
+      );
+      check(
+        pattern(x!.shape, attrs.axes),
+        'unsupported',
+        () => `${name}: axes [${attrs.axes}] of ${showType(x!)} alternate too often; transpose first.`,
+      );
       return [{ dtype: 'f32', shape: resultShape(x!.shape, attrs) }];
     },
     grad,
@@ -79,7 +85,9 @@ export function defineReduce(name: string, grad: OpDef<ReduceAttrs>['grad']): Op
       // A tile: this many results when C = 1, this many columns otherwise.
       const items = c === 1 ? Math.max(1, Math.floor(Layout.TILE / (r1 * r2))) : Math.min(c, 256);
       const tiles = c === 1 ? Math.ceil((a * b) / items) : a * b * Math.ceil(c / items);
-      return [{ opcode: Opcode.REDUCE, tiles, args: [read(x), write(y), ...[kind, ...dims, items].map(i32)] }];
+      return [
+        { opcode: Opcode.REDUCE, tiles, args: [read(x), write(y), ...[kind, ...dims, items].map(i32)] },
+      ];
     },
   });
 }
@@ -95,8 +103,11 @@ const expandOp = defineOp<{ readonly shape: Shape }>({
   name: 'expand',
   infer([x], { shape }) {
     const lead = shape.length - x!.shape.length;
-    check(lead >= 0 && x!.shape.every((d, i) => d === 1 || d === shape[i + lead]), 'shape', () =>
-      `${showType(x!)} does not stretch to [${shape}].`);
+    check(
+      lead >= 0 && x!.shape.every((d, i) => d === 1 || d === shape[i + lead]),
+      'shape',
+      () => `${showType(x!)} does not stretch to [${shape}].`,
+    );
     return [{ dtype: x!.dtype, shape }];
   },
   grad: ({ inputs: [x] }, [dy]) => [sumTo(dy!, x!.shape)],
@@ -109,7 +120,10 @@ export const expand = (x: Value, shape: Shape): Value => apply1(expandOp, [x], {
 
 /** Puts a gradient of the result back over the reduced axes. */
 function spread(dy: Value, x: Value, axes: readonly number[]): Value {
-  const kept = reshape(dy, x.shape.map((d, i) => (axes.includes(i) ? 1 : d)));
+  const kept = reshape(
+    dy,
+    x.shape.map((d, i) => (axes.includes(i) ? 1 : d)),
+  );
   return expand(kept, x.shape);
 }
 
@@ -119,7 +133,12 @@ const meanOp = defineReduce('reduce_mean', ({ inputs: [x], outputs: [y], attrs: 
 });
 
 /** Reduces over `axes`; kept and reduced dimensions are brought together first where they alternate. */
-export function reduceWith(op: OpDef<ReduceAttrs>, x: Value, axes: readonly number[], keepdims: boolean): Value {
+export function reduceWith(
+  op: OpDef<ReduceAttrs>,
+  x: Value,
+  axes: readonly number[],
+  keepdims: boolean,
+): Value {
   if (pattern(x.shape, axes)) return apply1(op, [x], { axes, keepdims });
   const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
   const moved = transpose(x, [...kept, ...axes]);

@@ -8,7 +8,11 @@ import { type BoxCopy, copyKernels, copyReference, fillKernel } from './box.ts';
 const reshapeOp = defineOp<{ readonly shape: Shape }>({
   name: 'reshape',
   infer([x], { shape }) {
-    check(sizeOf(shape) === sizeOf(x!.shape), 'shape', () => `${showType(x!)} cannot be reshaped to [${shape}].`);
+    check(
+      sizeOf(shape) === sizeOf(x!.shape),
+      'shape',
+      () => `${showType(x!)} cannot be reshaped to [${shape}].`,
+    );
     return [{ dtype: x!.dtype, shape }];
   },
   grad: ({ inputs: [x] }, [dy]) => [reshape(dy!, x!.shape)],
@@ -39,15 +43,24 @@ const transposeOp = defineOp<{ readonly perm: readonly number[] }>({
   name: 'transpose',
   infer([x], { perm }) {
     const isPermutation = perm.length === x!.shape.length && new Set(perm).size === perm.length;
-    check(isPermutation && perm.every((p) => p >= 0 && p < perm.length), 'shape', () =>
-      `transpose: [${perm}] is no permutation of the ${x!.shape.length} dimensions of ${showType(x!)}.`);
+    check(
+      isPermutation && perm.every((p) => p >= 0 && p < perm.length),
+      'shape',
+      () => `transpose: [${perm}] is no permutation of the ${x!.shape.length} dimensions of ${showType(x!)}.`,
+    );
     return [{ dtype: x!.dtype, shape: perm.map((p) => x!.shape[p]) }];
   },
   grad({ attrs: { perm } }, [dy]) {
-    return [transpose(dy!, perm.map((_, i) => perm.indexOf(i)))];
+    return [
+      transpose(
+        dy!,
+        perm.map((_, i) => perm.indexOf(i)),
+      ),
+    ];
   },
   reference: ([x], [y], { perm }) => copyReference(x!.data, y.data, transposeBox(x!, perm)),
-  wasm: ({ inputs: [x], outputs: [y], attrs }) => copyKernels('transpose', x!, y, transposeBox(x!, attrs.perm)),
+  wasm: ({ inputs: [x], outputs: [y], attrs }) =>
+    copyKernels('transpose', x!, y, transposeBox(x!, attrs.perm)),
 });
 
 /** Permutes dimensions: y.shape[i] = x.shape[perm[i]]. */
@@ -85,13 +98,20 @@ const sliceOp = defineOp<SliceAttrs>({
   infer([x], attrs) {
     const { starts, steps, sizes } = attrs;
     const rank = x!.shape.length;
-    check([starts, steps, sizes].every((l) => l.length === rank), 'shape', () =>
-      `slice: needs a start, a step and a size for each of the ${rank} dimensions of ${showType(x!)}.`);
+    check(
+      [starts, steps, sizes].every((l) => l.length === rank),
+      'shape',
+      () => `slice: needs a start, a step and a size for each of the ${rank} dimensions of ${showType(x!)}.`,
+    );
     x!.shape.forEach((n, i) => {
       const last = starts[i] + (sizes[i] - 1) * steps[i];
       const inside = sizes[i] === 0 || (Math.min(starts[i], last) >= 0 && Math.max(starts[i], last) < n);
-      check(steps[i] !== 0 && sizes[i] >= 0 && inside, 'shape', () =>
-        `slice: dimension ${i} of ${showType(x!)} has no ${sizes[i]} elements from ${starts[i]} by ${steps[i]}.`);
+      check(
+        steps[i] !== 0 && sizes[i] >= 0 && inside,
+        'shape',
+        () =>
+          `slice: dimension ${i} of ${showType(x!)} has no ${sizes[i]} elements from ${starts[i]} by ${steps[i]}.`,
+      );
     });
     return [{ dtype: x!.dtype, shape: sizes }];
   },
@@ -112,7 +132,9 @@ interface PlaceAttrs extends SliceAttrs {
 const placeOp = defineOp<PlaceAttrs>({
   name: 'pad',
   infer: ([x], { shape }) => [{ dtype: x!.dtype, shape }],
-  grad: (node, [dy]) => [slice(dy!, { starts: node.attrs.starts, steps: node.attrs.steps, sizes: node.attrs.sizes })],
+  grad: (node, [dy]) => [
+    slice(dy!, { starts: node.attrs.starts, steps: node.attrs.steps, sizes: node.attrs.sizes }),
+  ],
   reference([x], [y], attrs) {
     y.data.fill(attrs.value);
     copyReference(x!.data, y.data, turned(sliceBox(y, attrs)));
@@ -127,11 +149,18 @@ const placeOp = defineOp<PlaceAttrs>({
  * @throws LensletError when more is cut off than there is
  */
 export function pad(x: Value, before: readonly number[], after: readonly number[], value = 0): Value {
-  check(before.length === x.shape.length && after.length === x.shape.length, 'shape', () =>
-    `pad: needs two numbers for each of the ${x.shape.length} dimensions.`);
+  check(
+    before.length === x.shape.length && after.length === x.shape.length,
+    'shape',
+    () => `pad: needs two numbers for each of the ${x.shape.length} dimensions.`,
+  );
   const cut = (n: number) => Math.max(0, -n);
   const kept = x.shape.map((n, i) => n - cut(before[i]) - cut(after[i]));
-  check(kept.every((n) => n >= 0), 'shape', () => `pad: ${showType(x)} has less than [${before}] and [${after}] cut off.`);
+  check(
+    kept.every((n) => n >= 0),
+    'shape',
+    () => `pad: ${showType(x)} has less than [${before}] and [${after}] cut off.`,
+  );
   const steps = x.shape.map(() => 1);
   const inner = kept.every((n, i) => n === x.shape[i])
     ? x
@@ -145,11 +174,20 @@ const concatOp = defineOp<{ readonly axis: number }>({
   name: 'concat',
   infer(xs, { axis }) {
     const first = xs[0]!;
-    check(axis >= 0 && axis < first.shape.length, 'shape', () => `concat: ${showType(first)} has no axis ${axis}.`);
+    check(
+      axis >= 0 && axis < first.shape.length,
+      'shape',
+      () => `concat: ${showType(first)} has no axis ${axis}.`,
+    );
     for (const x of xs) {
-      const fits = x!.shape.length === first.shape.length && x!.shape.every((d, i) => i === axis || d === first.shape[i]);
-      check(fits && x!.dtype === first.dtype, 'shape', () =>
-        `concat along ${axis}: ${showType(x!)} does not fit ${showType(first)}.`);
+      const fits =
+        x!.shape.length === first.shape.length &&
+        x!.shape.every((d, i) => i === axis || d === first.shape[i]);
+      check(
+        fits && x!.dtype === first.dtype,
+        'shape',
+        () => `concat along ${axis}: ${showType(x!)} does not fit ${showType(first)}.`,
+      );
     }
     const total = xs.reduce((sum, x) => sum + x!.shape[axis], 0);
     return [{ dtype: first.dtype, shape: first.shape.map((d, i) => (i === axis ? total : d)) }];
@@ -198,4 +236,11 @@ export const identityOp = defineOp<null>({
   wasm: ({ inputs: [x], outputs: [y] }) => copyKernels('identity', x!, y, wholeBox(x!)),
 });
 
-export const shapeOps = { identity: identityOp, reshape: reshapeOp, transpose: transposeOp, slice: sliceOp, pad: placeOp, concat: concatOp };
+export const shapeOps = {
+  identity: identityOp,
+  reshape: reshapeOp,
+  transpose: transposeOp,
+  slice: sliceOp,
+  pad: placeOp,
+  concat: concatOp,
+};

@@ -25,7 +25,13 @@ function forRows(shape: Shape, axis: number, visit: (indices: number[]) => void)
   }
 }
 
-function kernel(opcode: Opcode, buffers: WasmArg[], shape: Shape, axis: number, isLog: boolean): WasmKernel[] {
+function kernel(
+  opcode: Opcode,
+  buffers: WasmArg[],
+  shape: Shape,
+  axis: number,
+  isLog: boolean,
+): WasmKernel[] {
   const [outer, n, inner] = split(shape, axis);
   // A row costs about 20 simple operations an element.
   const rows = Math.max(1, Math.floor(512 / n));
@@ -52,7 +58,11 @@ function define(isLog: boolean): OpDef<SoftmaxAttrs> {
   return defineOp<SoftmaxAttrs>({
     name,
     infer([x], { axis }) {
-      check(axis >= 0 && axis < x!.shape.length, 'shape', () => `${name}: ${showType(x!)} has no axis ${axis}.`);
+      check(
+        axis >= 0 && axis < x!.shape.length,
+        'shape',
+        () => `${name}: ${showType(x!)} has no axis ${axis}.`,
+      );
       return [x!];
     },
     grad: ({ outputs: [y], attrs }, [dy]) => [apply1(gradOp, [y, dy], attrs)],
@@ -72,7 +82,8 @@ function define(isLog: boolean): OpDef<SoftmaxAttrs> {
 export const softmaxOps = { softmax: define(false), log_softmax: define(true) };
 
 /** eˣ / Σ eˣ along an axis (the last by default). */
-export const softmax = (x: Value, axis = x.shape.length - 1): Value => apply1(softmaxOps.softmax, [x], { axis });
+export const softmax = (x: Value, axis = x.shape.length - 1): Value =>
+  apply1(softmaxOps.softmax, [x], { axis });
 /** x − log Σ eˣ along an axis (the last by default). */
 export const logSoftmax = (x: Value, axis = x.shape.length - 1): Value =>
   apply1(softmaxOps.log_softmax, [x], { axis });

@@ -4,10 +4,10 @@
  */
 import { LensletError } from '../core/error.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
-import type { Access as BufferAccess, Buffer } from '../ir/kernel.ts';
+import type { Buffer, Access as BufferAccess } from '../ir/kernel.ts';
 import type { OpDef } from '../ir/op.ts';
 import { identityOp } from '../ops/shape.ts';
-import { lowerBound, type Lifetime, planMemory } from './memory.ts';
+import { type Lifetime, lowerBound, planMemory } from './memory.ts';
 import { type Access, schedule } from './schedule.ts';
 import { simplify } from './simplify.ts';
 import { assignStorage, type Storage } from './storage.ts';
@@ -59,7 +59,9 @@ export function compile<K extends KernelLike>(graph: Graph, target: Target<K>): 
   const lowered = nodes.map((node) => ({ node, kernels: node.op.view ? [] : target.lower(node) }));
   const fixed = findStatic(graph, lowered);
   const storages = assignStorage(graph, nodes, (b) => fixed.buffers.has(b));
-  const all = lowered.flatMap(({ node, kernels }) => kernels.map((kernel) => ({ kernel, label: node.op.name })));
+  const all = lowered.flatMap(({ node, kernels }) =>
+    kernels.map((kernel) => ({ kernel, label: node.op.name })),
+  );
   for (const { from, to } of storages.copies) {
     const copy = { id: -1, op: identityOp as OpDef<unknown>, inputs: [from], attrs: null, outputs: [to] };
     all.push(...target.lower(copy).map((kernel) => ({ kernel, label: 'copy' })));
@@ -79,7 +81,9 @@ export function compile<K extends KernelLike>(graph: Graph, target: Target<K>): 
     prologue: first.map((s) => s.step),
     steps: rest.map((s) => s.step),
     storageOf: storages.of,
-    outputs: new Map([...graph.outputs].map(([name, value]) => [name, { value, storage: storages.of(value) }])),
+    outputs: new Map(
+      [...graph.outputs].map(([name, value]) => [name, { value, storage: storages.of(value) }]),
+    ),
     constants: constantsOf(all, graph, storages.of),
     memory: { ...arena, persistent },
   };
@@ -95,14 +99,17 @@ function findStatic<K extends KernelLike>(
   const isStatic = (b: Buffer): boolean => {
     if (buffers.has(b)) return true;
     if ('scratch' in b) return false;
-    return b.source.kind === 'constant' || (b.source.kind === 'variable' && !graph.updates.has(b.source.name));
+    return (
+      b.source.kind === 'constant' || (b.source.kind === 'variable' && !graph.updates.has(b.source.name))
+    );
   };
   for (const { node, kernels: ks } of lowered) {
     if (node.op.view && isStatic(node.inputs[0] as Value)) buffers.add(node.outputs[0]);
     const dynamic = new Set<Buffer>();
     for (const k of ks) {
       const used = buffersOf(k);
-      const fixed = used.every((a) => a.access === 'write' || isStatic(a.buffer)) &&
+      const fixed =
+        used.every((a) => a.access === 'write' || isStatic(a.buffer)) &&
         !used.some((a) => a.access !== 'read' && dynamic.has(a.buffer));
       for (const a of used) {
         if (a.access === 'read') continue;
@@ -118,7 +125,8 @@ function findStatic<K extends KernelLike>(
 /** The buffers a kernel touches, absent ones left out. */
 export function buffersOf(k: KernelLike): { buffer: Buffer; access: BufferAccess }[] {
   const used: { buffer: Buffer; access: BufferAccess }[] = [];
-  for (const a of k.args) if (a.kind === 'buffer' && a.buffer) used.push({ buffer: a.buffer, access: a.access });
+  for (const a of k.args)
+    if (a.kind === 'buffer' && a.buffer) used.push({ buffer: a.buffer, access: a.access });
   return used;
 }
 
@@ -181,7 +189,10 @@ function placePersistent<K extends KernelLike>(
     for (const { buffer } of buffersOf(kernel)) {
       const s = of(buffer);
       if (s.region === 'arena') {
-        throw new LensletError('value', 'A step that runs once would use memory that is reused: a planner bug.');
+        throw new LensletError(
+          'value',
+          'A step that runs once would use memory that is reused: a planner bug.',
+        );
       }
       if (s.region !== 'persistent' || s.offset >= 0) continue;
       s.offset = bytes;

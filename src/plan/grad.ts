@@ -13,9 +13,7 @@ export function gradients(loss: Value, wrt: readonly Value[]): Map<Value, Value>
   check(sizeOf(loss.shape) === 1, 'shape', () => `The loss must be one number, not [${loss.shape}].`);
   const { graph } = loss;
   const needed = dependents(wrt, loss);
-  const grads = new Map<Value, Value>([
-    [loss, graph.constant(tensor(loss.shape, new Float32Array([1])))],
-  ]);
+  const grads = new Map<Value, Value>([[loss, graph.constant(tensor(loss.shape, new Float32Array([1])))]]);
   // Only nodes that exist now: the walk itself appends.
   for (let i = graph.nodes.length - 1; i >= 0; i--) {
     const node = graph.nodes[i];

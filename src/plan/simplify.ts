@@ -36,9 +36,10 @@ function fuse(graph: Graph, nodes: readonly Node[]): Node[] {
     const x = node.inputs[0];
     const at = x ? producer.get(x) : undefined;
     const before = at === undefined ? null : result[at];
-    const attrs = before?.op.absorb && x && uses.get(x) === 1 && inputsReady(node, x, at as number, producer)
-      ? before.op.absorb(before.attrs, node)
-      : null;
+    const attrs =
+      before?.op.absorb && x && uses.get(x) === 1 && inputsReady(node, x, at as number, producer)
+        ? before.op.absorb(before.attrs, node)
+        : null;
     let index = result.length;
     if (before && attrs !== null) {
       index = at as number;

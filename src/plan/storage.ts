@@ -24,7 +24,11 @@ export interface Storages {
   readonly copies: readonly { readonly from: Value; readonly to: Value }[];
 }
 
-export function assignStorage(graph: Graph, nodes: readonly Node[], isStatic: (b: Buffer) => boolean): Storages {
+export function assignStorage(
+  graph: Graph,
+  nodes: readonly Node[],
+  isStatic: (b: Buffer) => boolean,
+): Storages {
   const map = new Map<Buffer, Storage>();
   const of = (b: Buffer): Storage => {
     let s = map.get(b);
@@ -129,7 +133,8 @@ function reuseOperands(
       if (!x || !y) continue;
       const from = of(x);
       const old = of(y);
-      const fits = from.region === 'arena' && old.region === 'arena' && from.bytes === old.bytes && from !== old;
+      const fits =
+        from.region === 'arena' && old.region === 'arena' && from.bytes === old.bytes && from !== old;
       if (!fits || lastRead.get(from) !== i || reads(node, from, of) !== 1) continue;
       if (isStatic(x) !== isStatic(y) || node.outputs.some((o) => o !== y && of(o) === from)) continue;
       for (const [b, s] of map) if (s === old) map.set(b, from);

@@ -6,12 +6,13 @@ import type { Graph, Value, VariableSpec } from '../ir/graph.ts';
 import { simplify } from '../plan/simplify.ts';
 
 class ReferenceStore implements VariableStore {
-  readonly specs: ReadonlyMap<string, VariableSpec>;
+  readonly specs = new Map<string, VariableSpec>();
   readonly values = new Map<string, Tensor>();
 
-  constructor(specs: readonly VariableSpec[]) {
-    this.specs = new Map(specs.map((s) => [s.name, s]));
-    for (const s of specs) this.values.set(s.name, tensor(s.shape));
+  add(spec: VariableSpec): void {
+    check(!this.specs.has(spec.name), 'value', () => `There is a variable "${spec.name}" already.`);
+    this.specs.set(spec.name, spec);
+    this.values.set(spec.name, tensor(spec.shape));
   }
 
   get(name: string): Tensor {
@@ -27,8 +28,11 @@ class ReferenceStore implements VariableStore {
 
   async write(name: string, value: Tensor): Promise<void> {
     const old = this.get(name);
-    check(value.dtype === 'f32' && sameShape(value.shape, old.shape), 'shape', () =>
-      `"${name}" is ${showType(old)}; ${showType(value)} was given.`);
+    check(
+      value.dtype === 'f32' && sameShape(value.shape, old.shape),
+      'shape',
+      () => `"${name}" is ${showType(old)}; ${showType(value)} was given.`,
+    );
     this.values.set(name, { ...value, data: value.data.slice() });
   }
 
@@ -61,18 +65,27 @@ class ReferenceExecutable implements Executable {
       if (source.kind === 'node') return values.get(v) as Tensor;
       const fed = feeds[source.name];
       check(fed, 'unknown', () => `Input "${source.name}" ${showType(v)} is missing.`);
-      check(fed.dtype === v.dtype && sameShape(fed.shape, v.shape), 'shape', () =>
-        `Input "${source.name}" is ${showType(v)}; ${showType(fed)} was given.`);
+      check(
+        fed.dtype === v.dtype && sameShape(fed.shape, v.shape),
+        'shape',
+        () => `Input "${source.name}" is ${showType(v)}; ${showType(fed)} was given.`,
+      );
       return fed;
     };
     for (const node of simplify(this.graph)) {
       const outputs = node.outputs.map((y) => tensor(y.shape, undefined, y.dtype));
-      node.op.reference(node.inputs.map((x) => x && get(x)), outputs, node.attrs);
+      node.op.reference(
+        node.inputs.map((x) => x && get(x)),
+        outputs,
+        node.attrs,
+      );
       node.outputs.forEach((y, i) => values.set(y, outputs[i]));
     }
     const next = [...this.graph.updates].map(([name, v]) => [name, get(v)] as const);
     for (const [name, value] of next) this.store.values.set(name, value);
-    return Object.fromEntries([...this.graph.outputs].map(([name, v]) => [name, { ...get(v), data: get(v).data.slice() }]));
+    return Object.fromEntries(
+      [...this.graph.outputs].map(([name, v]) => [name, { ...get(v), data: get(v).data.slice() }]),
+    );
   }
 
   async profile() {
@@ -85,8 +98,8 @@ class ReferenceExecutable implements Executable {
 export class ReferenceBackend implements Backend {
   readonly name = 'reference';
 
-  createStore(specs: readonly VariableSpec[]): VariableStore {
-    return new ReferenceStore(specs);
+  createStore(): VariableStore {
+    return new ReferenceStore();
   }
 
   async load(graph: Graph, store: VariableStore): Promise<Executable> {

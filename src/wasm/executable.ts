@@ -54,7 +54,8 @@ export class WasmExecutable implements Executable {
       for (const c of plan.constants) this.#write(this.#address(c), c.tensor as Tensor);
       for (const v of plan.graph.inputs.values()) this.#place(plan.storageOf(v), this.#allocate(bytesOf(v)));
       for (const { storage } of plan.outputs.values()) {
-        if (storage.region === 'output' && !this.#addresses.has(storage)) this.#place(storage, this.#allocate(storage.bytes));
+        if (storage.region === 'output' && !this.#addresses.has(storage))
+          this.#place(storage, this.#allocate(storage.bytes));
       }
       this.#prologue = this.#encode(plan.prologue);
       this.#program = this.#encode(plan.steps);
@@ -80,7 +81,8 @@ export class WasmExecutable implements Executable {
       return (s.region === 'arena' ? this.#arena : this.#persistent) + s.offset;
     }
     const at = this.#addresses.get(s);
-    if (at === undefined) throw new LensletError('memory', `A buffer of region "${s.region}" was not placed.`);
+    if (at === undefined)
+      throw new LensletError('memory', `A buffer of region "${s.region}" was not placed.`);
     return at;
   }
 
@@ -107,13 +109,19 @@ export class WasmExecutable implements Executable {
     for (const [name, type] of this.inputs) {
       const fed = feeds[name];
       check(fed, 'unknown', () => `Input "${name}" ${showType(type)} is missing.`);
-      check(fed.dtype === type.dtype && sameShape(fed.shape, type.shape), 'shape', () =>
-        `Input "${name}" is ${showType(type)}; ${showType(fed)} was given.`);
+      check(
+        fed.dtype === type.dtype && sameShape(fed.shape, type.shape),
+        'shape',
+        () => `Input "${name}" is ${showType(type)}; ${showType(fed)} was given.`,
+      );
       this.#write(this.#address(this.plan.storageOf(this.plan.graph.inputs.get(name)!)), fed);
     }
     for (const name of Object.keys(feeds)) {
-      check(this.inputs.has(name), 'unknown', () =>
-        `There is no input "${name}"; the inputs are ${[...this.inputs.keys()].join(', ')}.`);
+      check(
+        this.inputs.has(name),
+        'unknown',
+        () => `There is no input "${name}"; the inputs are ${[...this.inputs.keys()].join(', ')}.`,
+      );
     }
     this.#prepare();
     this.#replay();

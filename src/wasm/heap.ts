@@ -19,7 +19,10 @@ export function allocateMemory(bytes: number, shared: boolean): WebAssembly.Memo
       if (!(error instanceof RangeError)) throw error;
     }
   }
-  throw new LensletError('memory', 'The engine gives no 64 MiB of WebAssembly memory. Close other pages and try again.');
+  throw new LensletError(
+    'memory',
+    'The engine gives no 64 MiB of WebAssembly memory. Close other pages and try again.',
+  );
 }
 
 const alignUp = (n: number): number => Math.ceil(n / Layout.ALIGN) * Layout.ALIGN;
@@ -58,9 +61,13 @@ export class Heap {
   #take(bytes: number): number {
     const size = alignUp(Math.max(bytes, Layout.ALIGN));
     const block = this.#free.find((b) => b.bytes >= size);
-    check(block, 'memory', () =>
-      `${(size / 1048576).toFixed(1)} MiB more are needed than are free of ${(this.memory.buffer.byteLength / 1048576).toFixed(0)} MiB. ` +
-      'Use a smaller batch or image, or create the backend with more memory (memoryBytes).');
+    check(
+      block,
+      'memory',
+      () =>
+        `${(size / 1048576).toFixed(1)} MiB more are needed than are free of ${(this.memory.buffer.byteLength / 1048576).toFixed(0)} MiB. ` +
+        'Use a smaller batch or image, or create the backend with more memory (memoryBytes).',
+    );
     const { at } = block;
     block.at += size;
     block.bytes -= size;

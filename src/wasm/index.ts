@@ -2,7 +2,7 @@
 import { Layout } from '../../as/protocol.ts';
 import type { Backend, Executable, VariableStore } from '../backend.ts';
 import { check, LensletError } from '../core/error.ts';
-import type { Graph, Node, VariableSpec } from '../ir/graph.ts';
+import type { Graph, Node } from '../ir/graph.ts';
 import type { WasmKernel } from '../ir/kernel.ts';
 import { compile, type Target } from '../plan/compile.ts';
 import { WasmExecutable } from './executable.ts';
@@ -10,7 +10,7 @@ import { allocateMemory, Heap } from './heap.ts';
 import { WasmStore } from './store.ts';
 import { type Spawn, ThreadPool } from './threads.ts';
 
-export { serveThread, type Spawn, type ThreadHandle, type ThreadInit } from './threads.ts';
+export { type Spawn, serveThread, type ThreadHandle, type ThreadInit } from './threads.ts';
 
 /** simd: one thread. threads: shared memory. relaxed: shared memory and fused multiply-add. */
 export type Binary = 'simd' | 'threads' | 'relaxed';
@@ -50,10 +50,17 @@ export class WasmBackend implements Backend {
   /** @throws LensletError 'value' for an impossible number of threads, 'memory' when there is none */
   static async create(options: WasmOptions): Promise<WasmBackend> {
     const { binary, module, threads, spawn, memoryBytes = 1 << 30, guarded = false } = options;
-    check(Number.isInteger(threads) && threads >= 1 && threads <= Layout.MAX_THREADS, 'value', () =>
-      `threads must be a whole number from 1 to ${Layout.MAX_THREADS}, not ${threads}.`);
-    check(threads === 1 || (binary !== 'simd' && spawn), 'value', () =>
-      'More than one thread needs the "threads" or "relaxed" binary and a way to start threads (spawn).');
+    check(
+      Number.isInteger(threads) && threads >= 1 && threads <= Layout.MAX_THREADS,
+      'value',
+      () => `threads must be a whole number from 1 to ${Layout.MAX_THREADS}, not ${threads}.`,
+    );
+    check(
+      threads === 1 || (binary !== 'simd' && spawn),
+      'value',
+      () =>
+        'More than one thread needs the "threads" or "relaxed" binary and a way to start threads (spawn).',
+    );
     const pool = new ThreadPool(module, allocateMemory(memoryBytes, binary !== 'simd'));
     if (spawn && threads > 1) await pool.start(module, threads, spawn);
     return new WasmBackend(binary, pool, guarded);
@@ -77,13 +84,16 @@ export class WasmBackend implements Backend {
     return this.#heap.guardsIntact();
   }
 
-  createStore(specs: readonly VariableSpec[]): WasmStore {
-    return new WasmStore(this.#heap, specs);
+  createStore(): WasmStore {
+    return new WasmStore(this.#heap);
   }
 
   async load(graph: Graph, store: VariableStore): Promise<Executable> {
     if (!(store instanceof WasmStore) || store.heap !== this.#heap) {
-      throw new LensletError('value', 'The variables live in another backend; create the store with this one.');
+      throw new LensletError(
+        'value',
+        'The variables live in another backend; create the store with this one.',
+      );
     }
     return new WasmExecutable(compile(graph, wasmTarget), this.#heap, store, this.pool);
   }

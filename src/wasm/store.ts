@@ -1,22 +1,23 @@
 /** Variables in the linear memory. */
+
+import type { VariableStore } from '../backend.ts';
 import { check, LensletError } from '../core/error.ts';
 import { sameShape, showType, sizeOf, type Tensor } from '../core/tensor.ts';
 import type { VariableSpec } from '../ir/graph.ts';
-import type { VariableStore } from '../backend.ts';
 import type { Heap } from './heap.ts';
 
 export class WasmStore implements VariableStore {
-  readonly specs: ReadonlyMap<string, VariableSpec>;
+  readonly specs = new Map<string, VariableSpec>();
   /** Raised by every write from outside a plan, so that prologues run again. */
   version = 1;
   readonly #address = new Map<string, number>();
 
-  constructor(
-    readonly heap: Heap,
-    specs: readonly VariableSpec[],
-  ) {
-    this.specs = new Map(specs.map((s) => [s.name, s]));
-    for (const s of specs) this.#address.set(s.name, heap.allocate(4 * sizeOf(s.shape)));
+  constructor(readonly heap: Heap) {}
+
+  add(spec: VariableSpec): void {
+    check(!this.specs.has(spec.name), 'value', () => `There is a variable "${spec.name}" already.`);
+    this.#address.set(spec.name, this.heap.allocate(4 * sizeOf(spec.shape)));
+    this.specs.set(spec.name, spec);
   }
 
   /** @throws LensletError 'unknown' */
@@ -35,8 +36,11 @@ export class WasmStore implements VariableStore {
   async write(name: string, value: Tensor): Promise<void> {
     const at = this.addressOf(name);
     const { shape } = this.specs.get(name) as VariableSpec;
-    check(value.dtype === 'f32' && sameShape(value.shape, shape), 'shape', () =>
-      `"${name}" is f32[${shape.join('×')}]; ${showType(value)} was given.`);
+    check(
+      value.dtype === 'f32' && sameShape(value.shape, shape),
+      'shape',
+      () => `"${name}" is f32[${shape.join('×')}]; ${showType(value)} was given.`,
+    );
     this.heap.f32(at, sizeOf(shape)).set(value.data);
     this.version++;
   }
@@ -44,5 +48,6 @@ export class WasmStore implements VariableStore {
   dispose(): void {
     for (const at of this.#address.values()) this.heap.free(at);
     this.#address.clear();
+    this.specs.clear();
   }
 }

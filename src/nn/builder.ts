@@ -1,0 +1,60 @@
+/** How networks are written: functions that ask a builder for named variables and append to its graph. */
+import { type Shape, sizeOf } from '../core/tensor.ts';
+import type { Graph, Initializer, Value } from '../ir/graph.ts';
+
+/** A network. Parameter names follow torchvision where it has the network. */
+export interface Model {
+  /** Identifier, file name of the weights: "lenet5-modern". */
+  readonly name: string;
+  readonly title: string;
+  /** Channels, height, width of the input image. Fully convolutional networks accept larger ones. */
+  readonly input: readonly [number, number, number];
+  readonly classes: readonly string[];
+  /** x = scale · pixel + offset for pixels 0 … 255; one number for all channels or one a channel. */
+  readonly normalize: {
+    readonly scale: number | readonly number[];
+    readonly offset: number | readonly number[];
+  };
+  /** Appends the network to the graph and returns scores f32[N×classes]: the largest is the answer. */
+  build(b: Builder, x: Value): Value;
+  /** The loss to train with, a scalar; cross-entropy of the scores where absent. */
+  loss?(b: Builder, scores: Value, labels: Value): Value;
+}
+
+export class Builder {
+  /**
+   * @param training whether layers behave as in training (dropout, batch statistics)
+   * @param path prefix of the names
+   * @param taps named values inside the network, for looking at them
+   */
+  constructor(
+    readonly graph: Graph,
+    readonly training: boolean,
+    readonly path = '',
+    readonly taps: Map<string, Value> = new Map(),
+  ) {}
+
+  /** The builder for a part: its names start with this one's path, the part's name and a dot. */
+  at(name: string | number): Builder {
+    return new Builder(this.graph, this.training, `${this.path}${name}.`, this.taps);
+  }
+
+  /**
+   * A trained variable.
+   * @param parameters how many of its entries are trained, when not all
+   */
+  param(name: string, shape: Shape, init: Initializer, parameters = sizeOf(shape)): Value {
+    return this.graph.variable({ name: this.path + name, shape, init, role: 'parameter', parameters });
+  }
+
+  /** A variable that belongs to the model but is not trained by gradients. */
+  buffer(name: string, shape: Shape, init: Initializer): Value {
+    return this.graph.variable({ name: this.path + name, shape, init, role: 'buffer', parameters: 0 });
+  }
+
+  /** Names a value inside the network, so that its contents can be asked for; returns it. */
+  tap(name: string, value: Value): Value {
+    this.taps.set(this.path + name, value);
+    return value;
+  }
+}

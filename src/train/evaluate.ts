@@ -1,0 +1,44 @@
+/** Loss, accuracy and confusion over a data set. */
+import { batches } from '../data/batches.ts';
+import { fitCanvas, type ImageSet } from '../data/dataset.ts';
+import { crossEntropy } from '../ops/loss.ts';
+import { classify, type Session } from '../session.ts';
+
+export interface Evaluation {
+  readonly images: number;
+  /** Share of right answers, 0 … 1. */
+  readonly accuracy: number;
+  /** Mean of the model's loss. */
+  readonly loss: number;
+  /** Images by [label][answer]. */
+  readonly confusion: readonly Int32Array[];
+}
+
+/** The set on the canvas that the model takes: smaller images are centred on background 0. */
+export const fitToModel = (session: Session, set: ImageSet): ImageSet =>
+  fitCanvas(set, session.model.input[1], session.model.input[2]);
+
+/** Runs a set of images through the network. @throws LensletError 'shape' when they do not fit it */
+export async function evaluate(session: Session, images: ImageSet, batch = 250): Promise<Evaluation> {
+  const { model } = session;
+  const set = fitToModel(session, images);
+  const confusion = model.classes.map(() => new Int32Array(model.classes.length));
+  let loss = 0;
+  let right = 0;
+  for (const { x, labels } of batches(set, { batch, normalize: model.normalize })) {
+    const n = x.shape[0];
+    const executable = await session.plan(`eval ${x.shape}`, false, (b) => {
+      const scores = model.build(b, b.graph.input('x', x));
+      const target = b.graph.input('labels', labels);
+      b.graph.output('scores', scores);
+      b.graph.output('loss', model.loss?.(b, scores, target) ?? crossEntropy(scores, target));
+    });
+    const results = await executable.run({ x, labels });
+    loss += results.loss.data[0] * n;
+    classify(results.scores).forEach((answer, i) => {
+      confusion[labels.data[i]][answer]++;
+      if (answer === labels.data[i]) right++;
+    });
+  }
+  return { images: set.count, accuracy: right / set.count, loss: loss / set.count, confusion };
+}
