@@ -72,17 +72,11 @@ function normalizationTable({ scale, offset }: Normalization, channels: number):
   return table;
 }
 
+const NO_PADDING: Padding = { top: 0, left: 0, bottom: 0, right: 0, value: 0 };
+
 const isCount = (n: number): boolean => Number.isSafeInteger(n) && n >= 0;
 
-/**
- * The batches of one epoch. Batch i is the same whether or not those before it were made, so a run can be
- * resumed at any (epoch, batch).
- * @throws LensletError `value` for impossible options or labels, `shape` for a set whose sizes disagree
- */
-export function batches(set: ImageSet, options: BatchOptions): Batches {
-  const { batch, seed = 0, epoch = 0, shuffle = false, augment, dropLast = false } = options;
-  const pad = options.pad ?? { top: 0, left: 0, bottom: 0, right: 0, value: 0 };
-  checkImageSet(set);
+function checkOptions(batch: number, pad: Padding): void {
   check(isCount(batch) && batch > 0, 'value', () => `Batches must hold 1 image or more, not ${batch}.`);
   check(
     [pad.top, pad.left, pad.bottom, pad.right].every(isCount),
@@ -94,6 +88,18 @@ export function batches(set: ImageSet, options: BatchOptions): Batches {
     'value',
     () => `The padding's value must be 0 to 255: ${pad.value}.`,
   );
+}
+
+/**
+ * The batches of one epoch. Batch i is the same whether or not those before it were made, so a run can be
+ * resumed at any (epoch, batch).
+ * @throws LensletError `value` for impossible options or labels, `shape` for a set whose sizes disagree
+ */
+export function batches(set: ImageSet, options: BatchOptions): Batches {
+  const { batch, seed = 0, epoch = 0, shuffle = false, augment, dropLast = false } = options;
+  const pad = options.pad ?? NO_PADDING;
+  checkImageSet(set);
+  checkOptions(batch, pad);
   const { channels, height, width } = set;
   const table = normalizationTable(options.normalize, channels);
   const random = new Random(seed);
