@@ -39,7 +39,10 @@ const C3_CONNECTIONS = C3_TABLE.map((row) =>
 );
 
 /** [N,C,h,w] → one row a position, [N·h·w, C]. */
-const toRows = (x: Value): Value => reshape(transpose(x, [0, 2, 3, 1]), [-1, x.shape[1]]);
+function toRows(x: Value): Value {
+  const [, c, h, w] = x.shape;
+  return reshape(h * w === 1 ? x : transpose(x, [0, 2, 3, 1]), [-1, c]);
+}
 
 /** [N·h·w, C] → [N,C,h,w], or [N,C] for a single position. */
 function fromRows(rows: Value, [n, , h, w]: readonly number[]): Value {

@@ -97,7 +97,6 @@ export interface EpochReport {
 
 export interface TrainReport {
   readonly reason: 'finished' | 'stopped' | 'early-stop';
-  readonly epochs: readonly EpochReport[];
   readonly steps: number;
   readonly bestValidationAccuracy: number;
 }

@@ -7,8 +7,8 @@ import { type Buffer, f32, i32, read, scratch, type WasmKernel, write } from '..
 import type { ConvGeometry, Epilogue } from './conv-shape.ts';
 import { gemmKernels, linearKernels, panelCount } from './gemm-kernels.ts';
 
-/** Multiply–adds of a tile: about 50 µs. */
-const TILE_MACS = 1 << 21;
+/** Multiply–adds of a tile, for work of `total`: some 16 tiles, each between 5 and 75 µs. */
+const tileMacs = (total: number): number => Math.max(1 << 17, Math.min(1 << 21, total / 16));
 /** Bytes of private scratch for padded rows: SCRATCH_BYTES less what lies before them (as/conv.ts). */
 export const SLAB_BYTES = 917504;
 
@@ -30,12 +30,14 @@ function flattened(s: ConvGeometry): ConvGeometry {
   return pointwise ? { ...s, h: 1, oh: 1, w: s.h * s.w, ow: s.h * s.w } : s;
 }
 
+type Axis = readonly [count: number, stride: number];
+
 interface Packing {
   readonly offset: number;
   readonly m: number;
   readonly row: number;
   /** Count and stride of channels, tap rows and tap columns. */
-  readonly k: readonly (readonly [count: number, stride: number])[];
+  readonly k: readonly [Axis, Axis, Axis];
 }
 
 /** Packs one matrix per group, `step` elements apart, into scratch. */
@@ -45,10 +47,14 @@ function packWeights(
   step: number,
   p: Packing,
 ): { packed: Buffer; kernel: WasmKernel } {
-  const k = p.k.reduce((product, [count]) => product * count, 1);
+  const k = p.k[0][0] * p.k[1][0] * p.k[2][0];
   const packed = scratch(4 * groups * p.m * k);
-  const perTile = clamp(16384 / (4 * k), 1, panelCount(p.m));
-  const args = [read(w), write(packed), ...[p.offset, step, p.m, p.row, ...p.k.flat(), perTile].map(i32)];
+  const perTile = Math.min(16, panelCount(p.m));
+  const [[c, cStep], [kh, hStep], [kw, wStep]] = p.k;
+  // Taps in order and without gaps are one run.
+  const run = wStep === 1 && hStep === kw && cStep === kh * kw;
+  const order = run ? [1, 0, 1, 0, k, 1] : [c, cStep, kh, hStep, kw, wStep];
+  const args = [read(w), write(packed), ...[p.offset, step, p.m, p.row, ...order, perTile].map(i32)];
   return {
     packed,
     kernel: { opcode: Opcode.PACK, tiles: groups * Math.ceil(panelCount(p.m) / perTile), args },
@@ -62,12 +68,13 @@ function convTiling(s: ConvGeometry) {
   const pixels = s.oh * s.ow;
   const chunks = Math.ceil(s.c / clamp(320 / taps, 1, s.c));
   const depth = taps > 320 ? 256 : Math.ceil(s.c / chunks) * taps;
-  const target = clamp(TILE_MACS / (s.m * k), 64, 1024);
+  const macs = tileMacs(s.n * pixels * s.g * s.m * k);
+  const target = clamp(macs / (s.m * k), 64, 1024);
   const images = clamp(target / pixels, 1, s.n);
   const blocks = Math.ceil(pixels / Math.max(target, 96));
   const columns = images > 1 ? pixels : up(Math.ceil(pixels / blocks), 8);
   const all = panelCount(s.m);
-  const rows = clamp(TILE_MACS / (k * Math.min(columns, pixels) * images), 64, 2048);
+  const rows = clamp(macs / (k * Math.min(columns, pixels) * images), 64, 2048);
   return { images, columns, depth, panels: Math.min(all, Math.ceil(all / Math.ceil((4 * all) / rows))) };
 }
 
@@ -101,6 +108,20 @@ const outside = (s: ConvGeometry): boolean =>
   (s.oh - 1) * s.sh + (s.kh - 1) * s.dh - s.pt >= s.h ||
   (s.ow - 1) * s.sw + (s.kw - 1) * s.dw - s.pl >= s.w;
 
+/** Copies x with its padding, so that no tap leaves it. */
+function padCopy(x: Buffer, s: ConvGeometry): { copy: Buffer; kernel: WasmKernel; padded: ConvGeometry } {
+  const h = (s.oh - 1) * s.sh + (s.kh - 1) * s.dh + 1;
+  const w = (s.ow - 1) * s.sw + (s.kw - 1) * s.dw + 1;
+  const planes = s.n * s.g * s.c;
+  const copy = scratch(4 * planes * h * w);
+  const args = [read(x), write(copy), ...[planes, s.h, s.w, -s.pt, -s.pl, h, w].map(i32)];
+  return {
+    copy,
+    kernel: { opcode: Opcode.CONV_PAD, tiles: planes, args },
+    padded: { ...s, h, w, pt: 0, pl: 0 },
+  };
+}
+
 /** The product itself, from weights packed already. */
 function convProduct(
   x: Buffer,
@@ -115,17 +136,8 @@ function convProduct(
   const padded = outside(s);
   const t = padded ? fitted(s, tiling, limit) : tiling;
   if (!t) {
-    const h = (s.oh - 1) * s.sh + (s.kh - 1) * s.dh + 1;
-    const w = (s.ow - 1) * s.sw + (s.kw - 1) * s.dw + 1;
-    const planes = s.n * s.g * s.c;
-    const copy = scratch(4 * planes * h * w);
-    const sizes = [planes, s.h, s.w, -s.pt, -s.pl, h, w].map(i32);
-    const pad: WasmKernel = {
-      opcode: Opcode.CONV_PAD,
-      tiles: planes,
-      args: [read(x), write(copy), ...sizes],
-    };
-    return [pad, ...convProduct(copy, a, bias, y, { ...s, h, w, pt: 0, pl: 0 }, e, limit)];
+    const { copy, kernel, padded: whole } = padCopy(x, s);
+    return [kernel, ...convProduct(copy, a, bias, y, whole, e, limit)];
   }
   const blocks =
     Math.ceil((s.oh * s.ow) / t.columns) * Math.ceil(s.n / t.images) * Math.ceil(panelCount(s.m) / t.panels);
@@ -208,7 +220,8 @@ export function convTransposeKernels(
       [1, 0],
     ],
   });
-  const channels = clamp(Math.max(Math.ceil(64 / taps), TILE_MACS / (taps * s.oh * s.ow * s.m)), 1, s.c);
+  const macs = tileMacs(s.n * s.g * rows * s.m * s.oh * s.ow);
+  const channels = clamp(Math.max(Math.ceil(64 / taps), macs / (taps * s.oh * s.ow * s.m)), 1, s.c);
   const columns = s.ow <= 128 ? s.ow : 128;
   const lines = columns < s.ow ? 1 : clamp(64 / s.ow, 1, s.oh);
   const panels = clamp(131072 / (4 * up(lines * columns, 8)), 1, panelCount(rows));
@@ -217,8 +230,36 @@ export function convTransposeKernels(
   return [kernel, { opcode: Opcode.CONV_SCATTER, tiles: s.n * s.g * Math.ceil(s.c / channels), args }];
 }
 
+/** Taps of a tile and pixels of a step, such that packed dY and padded rows fit into scratch; null when none do. */
+function filterGradTiling(
+  s: ConvGeometry,
+  limit: number,
+): { taps: number; images: number; columns: number } | null {
+  const [k, pixels] = [s.c * s.kh * s.kw, s.oh * s.ow];
+  const width = (s.ow - 1) * s.sw + (s.kw - 1) * s.dw + 1;
+  let taps = 8 * Math.ceil(k / Math.ceil(k / 128) / 8);
+  let depth = clamp(131072 / s.m, 8, 256);
+  for (;;) {
+    const images = clamp(depth / pixels, 1, s.n);
+    const columns = Math.ceil(pixels / Math.ceil(pixels / depth));
+    const channels = Math.min(s.c, Math.ceil(taps / (s.kh * s.kw)) + 1);
+    const lines = Math.min(s.oh, Math.ceil(columns / s.ow) + 1);
+    const padded = 4 * images * channels * ((lines - 1) * s.sh + (s.kh - 1) * s.dh + 1) * width;
+    if (4 * s.m * images * columns + (outside(s) ? padded : 0) <= limit) return { taps, images, columns };
+    if (taps > 8) taps = up(taps >> 1, 8);
+    else if (depth > 8) depth = up(depth >> 1, 8);
+    else return null;
+  }
+}
+
 /** dw = Σ over images and pixels of dy · patchesᵀ. */
-export function convFilterGradKernels(x: Buffer, dy: Buffer, dw: Buffer, s0: ConvGeometry): WasmKernel[] {
+export function convFilterGradKernels(
+  x: Buffer,
+  dy: Buffer,
+  dw: Buffer,
+  s0: ConvGeometry,
+  limit = SLAB_BYTES,
+): WasmKernel[] {
   const s = flattened(s0);
   const k = s.c * s.kh * s.kw;
   if (isLinear(s)) {
@@ -238,16 +279,22 @@ export function convFilterGradKernels(x: Buffer, dy: Buffer, dw: Buffer, s0: Con
       {},
     );
   }
-  const columns = Math.min(s.ow, 512);
-  const lines = columns < s.ow ? 1 : clamp(512 / s.ow, 1, s.n * s.oh);
-  const blocks = Math.ceil(k / 128);
-  const taps = up(Math.ceil(k / blocks), 4);
-  const tileCount = s.g * Math.ceil(k / taps);
-  const steps = Math.ceil((s.n * s.oh) / lines);
+  const t = filterGradTiling(s, limit);
+  if (!t) {
+    const { copy, kernel, padded } = padCopy(x, s);
+    return [kernel, ...convFilterGradKernels(copy, dy, dw, padded, limit)];
+  }
   const count = s.g * s.m * k;
-  const wanted = (s.n * s.oh * s.ow * count) / (tileCount * TILE_MACS);
-  const splits = clamp(wanted, 1, Math.min(steps, 64, Math.max(1, Math.floor((1 << 22) / count))));
+  const tileCount = s.g * Math.ceil(k / t.taps);
+  const pixels = s.n * s.oh * s.ow;
+  const wanted = (pixels * count) / (tileCount * tileMacs(pixels * count));
+  const splits = clamp(
+    wanted,
+    1,
+    Math.min(Math.ceil(pixels / (t.images * t.columns)), 64, Math.max(1, Math.floor((1 << 22) / count))),
+  );
   const out = splits > 1 ? scratch(4 * splits * count) : dw;
+  const cut = [splits, t.taps, t.images, t.columns, outside(s) ? 1 : 0];
   const args = [
     read(x),
     write(out),
@@ -255,7 +302,7 @@ export function convFilterGradKernels(x: Buffer, dy: Buffer, dw: Buffer, s0: Con
     read(dy),
     ...geometryArgs(s),
     ...epilogueArgs({}),
-    ...[splits, lines, columns, taps].map(i32),
+    ...cut.map(i32),
   ];
   const main: WasmKernel = { opcode: Opcode.CONV_FILTER_GRAD, tiles: tileCount * splits, args };
   if (splits === 1) return [main];

@@ -39,8 +39,9 @@ export function gemmKernels(
   const matrices = p.a.batch === 0 ? 1 : p.batch;
   const packed = scratch(4 * matrices * p.m * p.k);
   const all = panelCount(p.m);
-  const perPack = clamp(16384 / (4 * p.k), 1, all);
-  const packArgs = [p.a.offset ?? 0, p.a.batch, p.m, p.a.row, p.k, p.a.column, 1, 0, 1, 0, perPack];
+  const perPack = clamp(16384 / (4 * p.k), 4, all);
+  const order = p.a.column === 1 ? [1, 0, 1, 0, p.k, 1] : [p.k, p.a.column, 1, 0, 1, 0];
+  const packArgs = [p.a.offset ?? 0, p.a.batch, p.m, p.a.row, ...order, perPack];
   const pack: WasmKernel = {
     opcode: Opcode.PACK,
     tiles: matrices * Math.ceil(all / perPack),

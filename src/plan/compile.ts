@@ -8,8 +8,8 @@ import type { Buffer, Access as BufferAccess } from '../ir/kernel.ts';
 import type { OpDef } from '../ir/op.ts';
 import { identityOp } from '../ops/shape.ts';
 import { type Lifetime, lowerBound, planMemory } from './memory.ts';
+import { type Program, programOf } from './program.ts';
 import { type Access, schedule } from './schedule.ts';
-import { simplify } from './simplify.ts';
 import { assignStorage, type Storage } from './storage.ts';
 
 /** What the planner must know of a backend's kernels. */
@@ -55,10 +55,10 @@ export interface PlanMemory {
 }
 
 export function compile<K extends KernelLike>(graph: Graph, target: Target<K>): Plan<K> {
-  const nodes = simplify(graph);
-  const lowered = nodes.map((node) => ({ node, kernels: node.op.view ? [] : target.lower(node) }));
-  const fixed = findStatic(graph, lowered);
-  const storages = assignStorage(graph, nodes, (b) => fixed.buffers.has(b));
+  const program = programOf(graph);
+  const lowered = program.nodes.map((node) => ({ node, kernels: node.op.view ? [] : target.lower(node) }));
+  const fixed = findStatic(program, lowered);
+  const storages = assignStorage(graph, program, (b) => fixed.buffers.has(b));
   const all = lowered.flatMap(({ node, kernels }) =>
     kernels.map((kernel) => ({ kernel, label: node.op.name })),
   );
@@ -82,16 +82,19 @@ export function compile<K extends KernelLike>(graph: Graph, target: Target<K>): 
     steps: rest.map((s) => s.step),
     storageOf: storages.of,
     outputs: new Map(
-      [...graph.outputs].map(([name, value]) => [name, { value, storage: storages.of(value) }]),
+      [...program.outputs].map(([name, value]) => [name, { value, storage: storages.of(value) }]),
     ),
-    constants: constantsOf(all, graph, storages.of),
+    constants: constantsOf(all, program.outputs.values(), storages.of),
     memory: { ...arena, persistent },
   };
 }
 
-/** Kernels that read nothing that changes between runs, and the buffers they write. */
+/**
+ * Kernels that compute the same at every run, and the buffers they write. A buffer counts only when all kernels
+ * that write it do: the zeros around a padded input make no constant.
+ */
 function findStatic<K extends KernelLike>(
-  graph: Graph,
+  { updates }: Program,
   lowered: readonly { node: Node; kernels: readonly K[] }[],
 ): { kernels: Set<K>; buffers: Set<Buffer> } {
   const buffers = new Set<Buffer>();
@@ -99,28 +102,29 @@ function findStatic<K extends KernelLike>(
   const isStatic = (b: Buffer): boolean => {
     if (buffers.has(b)) return true;
     if ('scratch' in b) return false;
-    return (
-      b.source.kind === 'constant' || (b.source.kind === 'variable' && !graph.updates.has(b.source.name))
-    );
+    const { source } = b;
+    return source.kind === 'constant' || (source.kind === 'variable' && !updates.has(source.name));
   };
-  for (const { node, kernels: ks } of lowered) {
+  for (const { node, kernels: own } of lowered) {
     if (node.op.view && isStatic(node.inputs[0] as Value)) buffers.add(node.outputs[0]);
-    const dynamic = new Set<Buffer>();
-    for (const k of ks) {
-      const used = buffersOf(k);
-      const fixed =
-        used.every((a) => a.access === 'write' || isStatic(a.buffer)) &&
-        !used.some((a) => a.access !== 'read' && dynamic.has(a.buffer));
-      for (const a of used) {
-        if (a.access === 'read') continue;
-        if (fixed) buffers.add(a.buffer);
-        else dynamic.add(a.buffer);
-      }
-      if (fixed) kernels.add(k);
+    const written = new Set(own.flatMap(writtenBy));
+    const changing = new Set<Buffer>();
+    const isFixed = (k: K): boolean =>
+      buffersOf(k).every(({ buffer }) => (written.has(buffer) ? !changing.has(buffer) : isStatic(buffer)));
+    for (let before = -1; changing.size !== before; ) {
+      before = changing.size;
+      for (const k of own) if (!isFixed(k)) for (const b of writtenBy(k)) changing.add(b);
     }
+    for (const k of own.filter(isFixed)) kernels.add(k);
+    for (const b of written) if (!changing.has(b)) buffers.add(b);
   }
   return { kernels, buffers };
 }
+
+const writtenBy = (k: KernelLike): Buffer[] =>
+  buffersOf(k)
+    .filter((a) => a.access !== 'read')
+    .map((a) => a.buffer);
 
 /** The buffers a kernel touches, absent ones left out. */
 export function buffersOf(k: KernelLike): { buffer: Buffer; access: BufferAccess }[] {
@@ -204,13 +208,13 @@ function placePersistent<K extends KernelLike>(
 
 function constantsOf<K extends KernelLike>(
   kernels: readonly { kernel: K }[],
-  graph: Graph,
+  outputs: Iterable<Value>,
   of: (b: Buffer) => Storage,
 ): Storage[] {
   const found = new Set<Storage>();
   for (const { kernel } of kernels) {
     for (const { buffer } of buffersOf(kernel)) if (of(buffer).region === 'constant') found.add(of(buffer));
   }
-  for (const v of graph.outputs.values()) if (of(v).region === 'constant') found.add(of(v));
+  for (const v of outputs) if (of(v).region === 'constant') found.add(of(v));
   return [...found];
 }

@@ -35,7 +35,7 @@ export function gradients(loss: Value, wrt: readonly Value[]): Map<Value, Value>
 function dependents(sources: readonly Value[], last: Value): Set<Value> {
   const found = new Set(sources);
   for (const node of last.graph.nodes) {
-    if (node.inputs.some((x) => x && found.has(x))) node.outputs.forEach((y) => found.add(y));
+    if (node.inputs.some((x) => x && found.has(x))) for (const y of node.outputs) found.add(y);
   }
   return found;
 }

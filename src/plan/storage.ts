@@ -5,6 +5,7 @@
 import { bytesOf, type Tensor } from '../core/tensor.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import type { Buffer } from '../ir/kernel.ts';
+import type { Program } from './program.ts';
 
 export type Region = 'variable' | 'input' | 'constant' | 'output' | 'arena' | 'persistent';
 
@@ -24,11 +25,8 @@ export interface Storages {
   readonly copies: readonly { readonly from: Value; readonly to: Value }[];
 }
 
-export function assignStorage(
-  graph: Graph,
-  nodes: readonly Node[],
-  isStatic: (b: Buffer) => boolean,
-): Storages {
+export function assignStorage(graph: Graph, program: Program, isStatic: (b: Buffer) => boolean): Storages {
+  const { nodes } = program;
   const map = new Map<Buffer, Storage>();
   const of = (b: Buffer): Storage => {
     let s = map.get(b);
@@ -39,8 +37,8 @@ export function assignStorage(
     if (node.op.view) map.set(node.outputs[0], of(node.inputs[0] as Value));
   }
   const lastRead = lastReads(nodes, of);
-  const copies = placeUpdates(graph, nodes, map, of, lastRead);
-  for (const v of graph.outputs.values()) {
+  const copies = placeUpdates(graph, program, map, of, lastRead, isStatic);
+  for (const v of program.outputs.values()) {
     const s = of(v);
     if (s.region === 'arena') s.region = 'output';
   }
@@ -72,30 +70,32 @@ function lastReads(nodes: readonly Node[], of: (b: Buffer) => Storage): Map<Stor
   return last;
 }
 
-/** Lets a variable's next value be written straight into the variable where nobody needs the old one any more. */
+/**
+ * Lets a variable's next value be written straight into the variable where nobody needs the old one any more. What
+ * is computed once is not: the variable may be read, or written from outside, after that.
+ */
 function placeUpdates(
   graph: Graph,
-  nodes: readonly Node[],
+  { nodes, updates }: Program,
   map: Map<Buffer, Storage>,
   of: (b: Buffer) => Storage,
   lastRead: Map<Storage, number>,
+  isStatic: (b: Buffer) => boolean,
 ): { from: Value; to: Value }[] {
   const makers = new Map<Value, number>();
   nodes.forEach((node, i) => {
     for (const y of node.outputs) makers.set(y, i);
   });
   const copies: { from: Value; to: Value }[] = [];
-  const results = new Set(graph.outputs.values());
-  for (const [name, next] of graph.updates) {
+  for (const [name, next] of updates) {
     const variable = graph.variables.get(name)?.value as Value;
-    if (next === variable) continue;
     const target = of(variable);
     const at = makers.get(next);
     const last = lastRead.get(target) ?? -1;
     const direct =
       at !== undefined &&
       !nodes[at].op.view &&
-      !results.has(variable) &&
+      !isStatic(next) &&
       of(next).region === 'arena' &&
       (last < at || (last === at && overwrites(nodes[at], next, target, of)));
     if (direct) {

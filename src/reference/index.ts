@@ -3,6 +3,7 @@ import type { Backend, Executable, VariableStore } from '../backend.ts';
 import { check } from '../core/error.ts';
 import { sameShape, showType, type Tensor, tensor } from '../core/tensor.ts';
 import type { Graph, Value, VariableSpec } from '../ir/graph.ts';
+import { checkData, checkFeeds } from '../plan/feeds.ts';
 import { simplify } from '../plan/simplify.ts';
 
 class ReferenceStore implements VariableStore {
@@ -33,6 +34,7 @@ class ReferenceStore implements VariableStore {
       'shape',
       () => `"${name}" is ${showType(old)}; ${showType(value)} was given.`,
     );
+    checkData(`"${name}"`, value);
     this.values.set(name, { ...value, data: value.data.slice() });
   }
 
@@ -57,20 +59,14 @@ class ReferenceExecutable implements Executable {
   }
 
   async run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+    checkFeeds(this.inputs, feeds);
     const values = new Map<Value, Tensor>();
     const get = (v: Value): Tensor => {
       const { source } = v;
       if (source.kind === 'constant') return source.tensor;
       if (source.kind === 'variable') return this.store.get(source.name);
       if (source.kind === 'node') return values.get(v) as Tensor;
-      const fed = feeds[source.name];
-      check(fed, 'unknown', () => `Input "${source.name}" ${showType(v)} is missing.`);
-      check(
-        fed.dtype === v.dtype && sameShape(fed.shape, v.shape),
-        'shape',
-        () => `Input "${source.name}" is ${showType(v)}; ${showType(fed)} was given.`,
-      );
-      return fed;
+      return feeds[source.name];
     };
     for (const node of simplify(this.graph)) {
       const outputs = node.outputs.map((y) => tensor(y.shape, undefined, y.dtype));
@@ -79,13 +75,15 @@ class ReferenceExecutable implements Executable {
         outputs,
         node.attrs,
       );
-      node.outputs.forEach((y, i) => values.set(y, outputs[i]));
+      node.outputs.forEach((y, i) => {
+        values.set(y, outputs[i]);
+      });
     }
-    const next = [...this.graph.updates].map(([name, v]) => [name, get(v)] as const);
+    const copy = (v: Value): Tensor => ({ ...get(v), data: get(v).data.slice() });
+    const results = [...this.graph.outputs].map(([name, v]) => [name, copy(v)] as const);
+    const next = [...this.graph.updates].map(([name, v]) => [name, copy(v)] as const);
     for (const [name, value] of next) this.store.values.set(name, value);
-    return Object.fromEntries(
-      [...this.graph.outputs].map(([name, v]) => [name, { ...get(v), data: get(v).data.slice() }]),
-    );
+    return Object.fromEntries(results);
   }
 
   async profile() {

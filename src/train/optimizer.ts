@@ -52,7 +52,9 @@ const adamLike = (decoupled: boolean, o: AdamOptions): Optimizer => ({
     const [mean, square] = [slot(b, 'mean', name, w), slot(b, 'square', name, w)];
     const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0 } = o;
     const next = adamStep(w, gradient, mean, square, hyper, { beta1, beta2, eps, weightDecay, decoupled });
-    [w, mean, square].forEach((variable, i) => b.graph.update(variable, next[i]));
+    [w, mean, square].forEach((variable, i) => {
+      b.graph.update(variable, next[i]);
+    });
   },
 });
 

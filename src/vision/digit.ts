@@ -132,19 +132,20 @@ function pad(image: GreyImage, margin: number): GreyImage {
 
 /**
  * A digit as in MNIST: the ink's box scaled into 20/28 of `size` (aspect ratio kept, antialiased) and placed
- * so that its centre of mass is the centre of the image (LeCun et al. 1998, III.A).
+ * so that its centre of mass is the centre of the image (LeCun et al. 1998, III.A), to the nearest pixel: as in
+ * MNIST's files, pixel (14, 14) of 28 × 28. An image of MNIST comes out as it went in.
  * @param image 0 = paper, 255 = full ink
  * @returns size × size bytes, 0 = paper, 255 = ink, row-major
  * @throws LensletError ("shape") for an empty image, ("value") where there is no ink
  */
 export function fitDigit(image: GreyImage, size: number): Uint8Array {
   checkImage(image);
-  const box = inkBox(image, PAPER);
+  const box = inkBox(image, 0);
   check(box, 'value', () => 'There is no ink in the picture: draw or choose a digit first.');
   const scale = (size * 20) / 28 / Math.max(box.x1 - box.x0, box.y1 - box.y0);
   const centre = centreOfMass(image, box);
-  const columns = tentWeights(box.x0, box.x1, centre.x, scale, size);
-  const rows = tentWeights(box.y0, box.y1, centre.y, scale, size);
+  const columns = taps(box.x0, box.x1, centre.x, scale, size);
+  const rows = taps(box.y0, box.y1, centre.y, scale, size);
   const fitted = new Float32Array(size * size);
   for (let i = 0; i < size; i++) {
     const row = rows[i]!;
@@ -184,17 +185,17 @@ interface Tap {
 }
 
 /**
- * For each of `size` target pixels the source pixels of [from, to) and their weights: a tent as wide as two
- * target pixels, two source pixels at least. `centre` (source) lands in the middle, as far as the box then
- * stays inside. Paper outside the box has weight, so the edges fade.
+ * For each of `size` target pixels the source pixels of [from, to) and their weights: a tent two target pixels
+ * wide, two source pixels at least. The box starts at a whole target pixel, so that `centre` (source) lands
+ * as near to the middle as the box, kept inside, allows.
  */
-function tentWeights(from: number, to: number, centre: number, scale: number, size: number): Tap[] {
-  const low = to - size / (2 * scale);
-  const high = from + size / (2 * scale);
-  const middle = Math.min(Math.max(centre, low), high);
+function taps(from: number, to: number, centre: number, scale: number, size: number): Tap[] {
+  const middle = (size / 2) * (1 + 1 / 28);
+  const most = size - Math.ceil((to - from) * scale);
+  const offset = Math.max(0, Math.min(most, Math.round(middle - (centre - from) * scale)));
   const reach = Math.max(1, 1 / scale);
   return Array.from({ length: size }, (_, i) => {
-    const at = middle + (i + 0.5 - size / 2) / scale;
+    const at = from + (i + 0.5 - offset) / scale;
     const first = Math.max(from, Math.ceil(at - reach - 0.5));
     const last = Math.min(to - 1, Math.floor(at + reach - 0.5));
     const weights: number[] = [];

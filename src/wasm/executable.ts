@@ -2,9 +2,10 @@
 import { Layout } from '../../as/protocol.ts';
 import type { Executable, StepTime } from '../backend.ts';
 import { check, LensletError } from '../core/error.ts';
-import { bytesOf, sameShape, showType, sizeOf, type Tensor, type TensorType } from '../core/tensor.ts';
+import { bytesOf, sizeOf, type Tensor, type TensorType } from '../core/tensor.ts';
 import type { Buffer, WasmKernel } from '../ir/kernel.ts';
 import type { Plan, PlanMemory, Step } from '../plan/compile.ts';
+import { checkFeeds } from '../plan/feeds.ts';
 import type { Storage } from '../plan/storage.ts';
 import { encode, encodedBytes } from './encode.ts';
 import type { Heap } from './heap.ts';
@@ -47,6 +48,7 @@ export class WasmExecutable implements Executable {
     this.outputs = plan.graph.outputs;
     this.memory = plan.memory;
     this.#threads = pool.size;
+    this.store.checkFits(plan.graph.variables.values());
     try {
       this.#arena = this.#allocate(plan.memory.arena);
       this.#persistent = this.#allocate(plan.memory.persistent);
@@ -106,27 +108,31 @@ export class WasmExecutable implements Executable {
   }
 
   async run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
-    for (const [name, type] of this.inputs) {
-      const fed = feeds[name];
-      check(fed, 'unknown', () => `Input "${name}" ${showType(type)} is missing.`);
-      check(
-        fed.dtype === type.dtype && sameShape(fed.shape, type.shape),
-        'shape',
-        () => `Input "${name}" is ${showType(type)}; ${showType(fed)} was given.`,
-      );
-      this.#write(this.#address(this.plan.storageOf(this.plan.graph.inputs.get(name)!)), fed);
-    }
-    for (const name of Object.keys(feeds)) {
-      check(
-        this.inputs.has(name),
-        'unknown',
-        () => `There is no input "${name}"; the inputs are ${[...this.inputs.keys()].join(', ')}.`,
-      );
+    this.#checkAlive();
+    checkFeeds(this.inputs, feeds);
+    for (const [name, value] of this.plan.graph.inputs) {
+      this.#write(this.#address(this.plan.storageOf(value)), feeds[name]);
     }
     this.#prepare();
-    this.#replay();
-    if (this.plan.graph.updates.size) this.#version = ++this.store.version;
+    this.#changing(() => this.#replay());
     return this.#results();
+  }
+
+  #checkAlive(): void {
+    check(
+      this.#blocks.length && !this.store.disposed,
+      'value',
+      () => 'This executable or its variables have been disposed of; load the graph again.',
+    );
+  }
+
+  /** Variables change, even when a kernel traps half-way: prologues of others that read them run again. */
+  #changing(work: () => void): void {
+    try {
+      work();
+    } finally {
+      if (this.plan.graph.updates.size) this.#version = ++this.store.version;
+    }
   }
 
   /** The prologue depends on variables that this plan does not change: only writes from elsewhere make it stale. */
@@ -139,7 +145,10 @@ export class WasmExecutable implements Executable {
   #replay(): void {
     this.#runs++;
     const trying = this.pool.size > 1 && this.#runs > 2 && this.#trials.length < 2 * TRIALS;
-    if (!trying) return this.#execute(this.#program, this.#threads);
+    if (!trying) {
+      this.#execute(this.#program, this.#threads);
+      return;
+    }
     const threads = this.#trials.length % 2 ? this.pool.size : 1;
     const start = performance.now();
     this.#execute(this.#program, threads);
@@ -165,14 +174,18 @@ export class WasmExecutable implements Executable {
   }
 
   async profile(): Promise<readonly StepTime[]> {
+    this.#checkAlive();
     this.#prepare();
-    return this.#program.steps.map(({ label }, i) => {
-      const begin = this.#program.records[i];
-      const end = this.#program.records[i + 1] ?? this.#program.end;
-      const start = performance.now();
-      this.#execute({ ...this.#program, begin, end }, this.#threads);
-      return { label, milliseconds: performance.now() - start };
+    const { steps, records, end } = this.#program;
+    const times: StepTime[] = [];
+    this.#changing(() => {
+      steps.forEach(({ label }, i) => {
+        const start = performance.now();
+        this.#execute({ ...this.#program, begin: records[i], end: records[i + 1] ?? end }, this.#threads);
+        times.push({ label, milliseconds: performance.now() - start });
+      });
     });
+    return times;
   }
 
   dispose(): void {

@@ -4,6 +4,7 @@ import type { VariableStore } from '../backend.ts';
 import { check, LensletError } from '../core/error.ts';
 import { sameShape, showType, sizeOf, type Tensor } from '../core/tensor.ts';
 import type { VariableSpec } from '../ir/graph.ts';
+import { checkData } from '../plan/feeds.ts';
 import type { Heap } from './heap.ts';
 
 export class WasmStore implements VariableStore {
@@ -11,6 +12,8 @@ export class WasmStore implements VariableStore {
   /** Raised by every write from outside a plan, so that prologues run again. */
   version = 1;
   readonly #address = new Map<string, number>();
+
+  disposed = false;
 
   constructor(readonly heap: Heap) {}
 
@@ -41,11 +44,25 @@ export class WasmStore implements VariableStore {
       'shape',
       () => `"${name}" is f32[${shape.join('×')}]; ${showType(value)} was given.`,
     );
+    checkData(`"${name}"`, value);
     this.heap.f32(at, sizeOf(shape)).set(value.data);
     this.version++;
   }
 
+  /** @throws LensletError 'shape' when a graph knows a variable of this name with another shape */
+  checkFits(variables: Iterable<{ readonly spec: VariableSpec }>): void {
+    for (const { spec } of variables) {
+      const own = this.specs.get(spec.name);
+      check(
+        !own || sameShape(own.shape, spec.shape),
+        'shape',
+        () => `"${spec.name}" is [${own?.shape}] in the store, but [${spec.shape}] in the graph.`,
+      );
+    }
+  }
+
   dispose(): void {
+    this.disposed = true;
     for (const at of this.#address.values()) this.heap.free(at);
     this.#address.clear();
     this.specs.clear();

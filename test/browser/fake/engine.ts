@@ -165,7 +165,6 @@ const fake: Engine = {
     state = 'idle';
     return {
       reason,
-      epochs,
       steps: step,
       bestValidationAccuracy: Math.max(0, ...epochs.map((e) => e.validationAccuracy)),
     };
