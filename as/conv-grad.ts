@@ -4,11 +4,11 @@
  * dY · patchesᵀ over a part of all pixels; `sumPartials` adds the parts in a fixed order.
  */
 import { activateRange } from './activation';
-import { gemmPanels, KC } from './gemm';
-import { f32_dot_2x4 } from './linear';
-import { packColumns, panelCount, panelStart } from './pack';
+import { copySlab, gather, LANES, SCATTERED, SLAB, STRIP, ZEROS } from './conv';
+import { copyStrip, gemmPanels, KC } from './gemm';
+import { packColumns, packRun, panelCount, panelRows, panelStart } from './pack';
 import { ConvArgs, ConvFilterGradArgs, ConvScatterArgs, SumPartialsArgs } from './protocol';
-import { copy, fill, storeFirst } from './simd';
+import { fill } from './simd';
 
 /** First i ≥ 0 with i·s + offset ≥ 0. */
 // @ts-ignore: decorator
@@ -32,14 +32,6 @@ function addSpread(to: usize, step: usize, from: usize, n: i32): void {
     for (; n >= 4; n -= 4, to += 16, from += 16) v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
   }
   for (; n > 0; n--, to += step, from += 4) store<f32>(to, load<f32>(to) + load<f32>(from));
-}
-
-/** to[i] = from[i·s]. */
-// @ts-ignore: decorator
-@inline
-function copyEvery(to: usize, from: usize, step: usize, n: i32): void {
-  if (step == 4) copy(to, from, n);
-  else for (; n > 0; n--, to += 4, from += step) store<f32>(to, load<f32>(from));
 }
 
 /** Scratch: panel of columns, eight zeros, then the product [rows of panels][COLUMNS·ROWS rounded up to 8]. */
@@ -117,121 +109,86 @@ function addTaps(
   }
 }
 
-/** Output channels whose gradient lies in scratch at a time. */
-// @ts-ignore: decorator
-@inline
-const OUTPUTS: i32 = 64;
-
-/** Scratch: eight sums, patches [TAPS][width], dY [OUTPUTS][width], width = pixels of a step rounded up to 4. */
+/**
+ * dW [M × taps] = dY [M × pixels] · patchesᵀ: the gather of `conv` with roles exchanged, eight taps side by side and
+ * pixels going down. A tile is one of SPLITS ranges of all pixels of all images, by TAPS taps of a group.
+ */
 export function convFilterGrad(cmd: usize, tile: i32, scratch: usize): void {
-  const groups = load<i32>(cmd, ConvArgs.G), m = load<i32>(cmd, ConvArgs.M);
-  const k = load<i32>(cmd, ConvArgs.C) * load<i32>(cmd, ConvArgs.KH) * load<i32>(cmd, ConvArgs.KW);
-  const oh = load<i32>(cmd, ConvArgs.OH), ow = load<i32>(cmd, ConvArgs.OW);
+  const groups = load<i32>(cmd, ConvArgs.G), m = load<i32>(cmd, ConvArgs.M), c = load<i32>(cmd, ConvArgs.C);
+  const h = load<i32>(cmd, ConvArgs.H), w = load<i32>(cmd, ConvArgs.W);
+  const oh = load<i32>(cmd, ConvArgs.OH), ow = load<i32>(cmd, ConvArgs.OW), pixels = oh * ow;
+  const kh = load<i32>(cmd, ConvArgs.KH), kw = load<i32>(cmd, ConvArgs.KW), taps = kh * kw, k = c * taps;
+  const sh = load<i32>(cmd, ConvArgs.SH), sw = load<i32>(cmd, ConvArgs.SW);
+  const dh = load<i32>(cmd, ConvArgs.DH), dw = load<i32>(cmd, ConvArgs.DW);
+  const pt = load<i32>(cmd, ConvArgs.PT), pl = load<i32>(cmd, ConvArgs.PL);
   const perTile = load<i32>(cmd, ConvFilterGradArgs.TAPS), blocks = (k + perTile - 1) / perTile;
   const r0 = (tile % blocks) * perTile, r1 = min(r0 + perTile, k), g = (tile / blocks) % groups;
   const split = tile / (blocks * groups), splits = load<i32>(cmd, ConvFilterGradArgs.SPLITS);
-  const out = load<usize>(cmd, ConvArgs.A) + ((<usize>(split * groups + g) * m * k + r0) << 2);
-  // A step is `rowBlock` rows of pixels, counted over all images, by `columnBlock` pixels.
-  const rowBlock = load<i32>(cmd, ConvFilterGradArgs.ROWS), columnBlock = load<i32>(cmd, ConvFilterGradArgs.COLUMNS);
-  const height = load<i32>(cmd, ConvArgs.N) * oh;
-  const steps = (height + rowBlock - 1) / rowBlock;
-  const s0 = <i32>(<i64>steps * split / splits), s1 = <i32>(<i64>steps * (split + 1) / splits);
-  const patches = scratch + 64;
-  const ldMax = <usize>((rowBlock * columnBlock + 3) & ~3) << 2;
-  const dy = patches + perTile * ldMax;
+  const c0 = r0 / taps, cs = (r1 - 1) / taps - c0 + 1;
 
-  let started = false;
-  for (let s = s0; s < s1; s++) {
-    const v0 = s * rowBlock, v1 = min(v0 + rowBlock, height);
-    for (let x0 = 0; x0 < ow; x0 += columnBlock) {
-      const x1 = min(x0 + columnBlock, ow), n = (v1 - v0) * (x1 - x0), ld = <usize>((n + 3) & ~3) << 2;
-      gatherPatches(cmd, g, r0, r1, v0, v1, x0, x1, patches, ld);
-      for (let m0 = 0; m0 < m; m0 += OUTPUTS) {
-        const m1 = min(m0 + OUTPUTS, m);
-        gatherOutputs(cmd, g, m0, m1, v0, v1, x0, x1, dy, ld);
-        multiply(<i32>(ld >> 2), scratch, dy, m1 - m0, patches, r1 - r0, ld, out + (<usize>m0 * k << 2), <usize>k << 2, started);
+  const image = <usize>groups * c * h * w << 2;
+  const x = load<usize>(cmd, ConvArgs.X) + (<usize>(g * c + c0) * h * w << 2);
+  const ldc = <usize>k << 2;
+  const out = load<usize>(cmd, ConvArgs.A) + <usize>(split * groups + g) * m * ldc;
+  const slab = load<i32>(cmd, ConvFilterGradArgs.SLAB), slabWidth = (ow - 1) * sw + (kw - 1) * dw + 1;
+  const rowStep = <usize>(slab ? slabWidth : w) << 2;
+  const lanes = scratch + LANES, zeros = scratch + ZEROS, strip = scratch + STRIP;
+  fill(zeros, 8, 0);
+
+  const n = load<i32>(cmd, ConvArgs.N), images = load<i32>(cmd, ConvFilterGradArgs.IMAGES);
+  const columns = load<i32>(cmd, ConvFilterGradArgs.COLUMNS), pixelBlocks = (pixels + columns - 1) / columns;
+  const steps = (n + images - 1) / images * pixelBlocks;
+  const a = scratch + SLAB, padded = a + (<usize>m * images * columns << 2);
+  const begin = <i32>(<i64>steps * split / splits), end = <i32>(<i64>steps * (split + 1) / splits);
+  for (let s = begin; s < end; s++) {
+    const n0 = s / pixelBlocks * images, n1 = min(n0 + images, n) - 1;
+    const q = s % pixelBlocks * columns, v0 = n0 * pixels + q, v1 = n1 * pixels + min(q + columns, pixels);
+    packOutputs(cmd, g, a, v0, v1);
+    // Tap (0, 0) of the first pixel of the walk is (top, 0) of the slab, or `origin` bytes from the image's corner.
+    let from = x + n0 * image - pt * rowStep - (pl << 2), imageStep = image, cStep = h * rowStep;
+    let oy = q / ow;
+    if (slab) {
+      const top = oy, bottom = (min(q + columns, pixels) - 1) / ow;
+      const rows = (bottom - top) * sh + (kh - 1) * dh + 1;
+      from = padded;
+      cStep = rows * rowStep;
+      imageStep = cs * cStep;
+      for (let i = n0; i <= n1; i++) {
+        copySlab(padded + (i - n0) * imageStep, x + i * image, cs, h, w, top * sh - pt, -pl, rows, slabWidth);
       }
-      started = true;
+      from -= top * sh * rowStep;
     }
-  }
-}
-
-/** out[i][j] (+)= dy[i] · patches[j]. */
-function multiply(
-  n: i32, sums: usize, dy: usize, rows: i32, patches: usize, columns: i32, ld: usize, out: usize, outStep: usize, add: bool,
-): void {
-  for (let j = 0; j < columns; j += 4, patches += 4 * ld) {
-    const width = min(4, columns - j);
-    for (let i = 0; i < rows; i += 2) {
-      const two = i + 1 < rows;
-      f32_dot_2x4(n, dy + i * ld, two ? ld : 0, patches, ld, width, sums);
-      const to = out + i * outStep + (j << 2);
-      store4(to, sums, width, add);
-      if (two) store4(to + outStep, sums + 16, width, add);
-    }
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function store4(to: usize, from: usize, n: i32, add: bool): void {
-  const v = v128.load(from);
-  if (n == 4) v128.store(to, add ? f32x4.add(v128.load(to), v) : v);
-  else if (!add) storeFirst(to, v, n);
-  else for (let i: usize = 0; i < <usize>n << 2; i += 4) store<f32>(to + i, load<f32>(to + i) + load<f32>(from + i));
-}
-
-/** Rows [r0, r1) of (channel, ky, kx) of the patches of pixels [v0, v1) × [x0, x1), one after the other, zeros to ld. */
-function gatherPatches(
-  cmd: usize, g: i32, r0: i32, r1: i32, v0: i32, v1: i32, x0: i32, x1: i32, to: usize, ld: usize,
-): void {
-  const groups = load<i32>(cmd, ConvArgs.G), c = load<i32>(cmd, ConvArgs.C);
-  const h = load<i32>(cmd, ConvArgs.H), w = load<i32>(cmd, ConvArgs.W), oh = load<i32>(cmd, ConvArgs.OH);
-  const kh = load<i32>(cmd, ConvArgs.KH), kw = load<i32>(cmd, ConvArgs.KW);
-  const sh = load<i32>(cmd, ConvArgs.SH), sw = load<i32>(cmd, ConvArgs.SW);
-  const width = x1 - x0, n = (v1 - v0) * width;
-  const x = load<usize>(cmd, ConvArgs.X);
-  for (let r = r0; r < r1; r++, to += ld) {
-    const iy = ((r / kw) % kh) * load<i32>(cmd, ConvArgs.DH) - load<i32>(cmd, ConvArgs.PT);
-    const ix = (r % kw) * load<i32>(cmd, ConvArgs.DW) - load<i32>(cmd, ConvArgs.PL);
-    const xa = min(max(x0, firstInside(ix, sw)), x1), xb = max(min(x1, firstBeyond(ix, sw, w)), xa);
-    const channel = g * c + r / (kh * kw);
-    let oy = v0 % oh, plane = x + (<usize>(v0 / oh * groups * c + channel) * h * w << 2), at = to;
-    for (let v = v0; v < v1; v++, at += width << 2) {
-      const row = oy * sh + iy;
-      if (row < 0 || row >= h || xb == xa) fill(at, width, 0);
+    for (let r = r0; r < r1; r += 8) {
+      const width = min(8, r1 - r);
+      for (let lane = 0; lane < 8; lane++) {
+        const tap = min(r + lane, r1 - 1), t = tap % taps;
+        store<u32>(lanes + (lane << 2), <u32>((tap / taps - c0) * cStep + (t / kw) * dh * rowStep + ((t % kw) * dw << 2)));
+      }
+      gather(SCATTERED, scratch, from, lanes, v1 - v0, oy, q % ow, oh, ow, sw << 2, sh * rowStep, imageStep);
+      const at = out + (r << 2), to = width == 8 ? at : strip, step = width == 8 ? ldc : 32;
+      if (s == begin) gemmPanels(m, 0, panelCount(m), v1 - v0, 0, v1 - v0, a, scratch, to, step, zeros, 0, false);
       else {
-        if (xa > x0) fill(at, xa - x0, 0);
-        copyEvery(at + ((xa - x0) << 2), plane + (<usize>(row * w + xa * sw + ix) << 2), sw << 2, xb - xa);
-        if (x1 > xb) fill(at + ((xb - x0) << 2), x1 - xb, 0);
+        if (width < 8) copyStrip(strip, 32, at, ldc, m, width);
+        gemmPanels(m, 0, panelCount(m), v1 - v0, 0, v1 - v0, a, scratch, to, step, to, step, false);
       }
-      if (++oy == oh) {
-        oy = 0;
-        plane += <usize>groups * c * h * w << 2;
-      }
+      if (width < 8) copyStrip(at, ldc, strip, 32, m, width);
     }
-    fill(at, <i32>(ld >> 2) - n, 0);
   }
 }
 
-/** dY of output channels [m0, m1) at pixels [v0, v1) × [x0, x1), one channel after the other, zeros to ld. */
-function gatherOutputs(
-  cmd: usize, g: i32, m0: i32, m1: i32, v0: i32, v1: i32, x0: i32, x1: i32, to: usize, ld: usize,
-): void {
+/** Packs dY [M × pixels v0 … v1 of all images] as panels. */
+function packOutputs(cmd: usize, g: i32, to: usize, v0: i32, v1: i32): void {
   const groups = load<i32>(cmd, ConvArgs.G), m = load<i32>(cmd, ConvArgs.M);
-  const oh = load<i32>(cmd, ConvArgs.OH), ow = load<i32>(cmd, ConvArgs.OW), width = x1 - x0;
-  const y = load<usize>(cmd, ConvArgs.Y);
-  for (let i = m0; i < m1; i++, to += ld) {
-    let at = to;
-    for (let v = v0; v < v1; ) {
-      // Whole rows of one image lie together.
-      const oy = v % oh, run = width == ow ? min(oh - oy, v1 - v) : 1;
-      const plane = <usize>(v / oh * groups + g) * m + i;
-      copy(at, y + ((plane * oh * ow + oy * ow + x0) << 2), run * width);
-      at += <usize>(run * width) << 2;
-      v += run;
+  const pixels = load<i32>(cmd, ConvArgs.OH) * load<i32>(cmd, ConvArgs.OW);
+  const plane = <usize>pixels << 2, y = load<usize>(cmd, ConvArgs.Y);
+  for (let v = v0; v < v1; ) {
+    const image = v / pixels, q = v - image * pixels, run = min(pixels - q, v1 - v);
+    const from = y + (image * groups + g) * m * plane + (q << 2);
+    for (let p = 0; p < panelCount(m); p++) {
+      const row = panelStart(m, p), rows = panelRows(m, p);
+      packRun(to + (<usize>(row * (v1 - v0) + (v - v0) * rows) << 2), from + row * plane, rows, plane, run);
     }
-    fill(at, <i32>((to + ld - at) >> 2), 0);
+    v += run;
   }
 }
 

@@ -18,21 +18,21 @@ const ADJACENT: i32 = 0;
 const EVERY_OTHER: i32 = 1;
 // @ts-ignore: decorator
 @inline
-const SCATTERED: i32 = 2;
+export const SCATTERED: i32 = 2;
 
 /** Places in scratch: lane offsets, zeros, strip of M rows, slab; the panel of patches is at 0. */
 // @ts-ignore: decorator
 @inline
-const LANES: usize = 32768;
+export const LANES: usize = 32768;
 // @ts-ignore: decorator
 @inline
-const ZEROS: usize = LANES + 64;
+export const ZEROS: usize = LANES + 64;
 // @ts-ignore: decorator
 @inline
-const STRIP: usize = ZEROS + 64;
+export const STRIP: usize = ZEROS + 64;
 // @ts-ignore: decorator
 @inline
-const SLAB: usize = 131072;
+export const SLAB: usize = 131072;
 
 /** Gathers `depth` rows of eight columns, from tap (ky, kx) of the channel at `channel` on; steps in bytes. */
 // @ts-ignore: decorator
@@ -78,7 +78,8 @@ function gatherAs(
   }
 }
 
-function gather(
+/** `gatherAs` for a layout known at run time. */
+export function gather(
   layout: i32, to: usize, channel: usize, lanes: usize, depth: i32, ky: i32, kx: i32, kh: i32, kw: i32,
   xStep: usize, yStep: usize, cStep: usize,
 ): void {
@@ -88,7 +89,7 @@ function gather(
 }
 
 /** Copies `planes` planes to [rows][width] each, of which pixel (0, 0) is (y0, x0) of the image, zero outside it. */
-function copySlab(to: usize, from: usize, planes: i32, h: i32, w: i32, y0: i32, x0: i32, rows: i32, width: i32): void {
+export function copySlab(to: usize, from: usize, planes: i32, h: i32, w: i32, y0: i32, x0: i32, rows: i32, width: i32): void {
   const left = min(max(-x0, 0), width), right = max(min(w - x0, width), left);
   for (; planes > 0; planes--, from += <usize>(h * w) << 2) {
     for (let r = 0; r < rows; r++, to += width << 2) {
@@ -169,7 +170,21 @@ export function conv(cmd: usize, tile: i32, scratch: usize): void {
     for (let j = 0; j < total; j += 8) {
       const width = min(8, total - j), firstImage = i, firstQ = q;
       const adjacent = width == 8 && ox + 8 <= ow;
-      for (let lane = 0; lane < 8; lane++) {
+      if (adjacent && sw <= 2) {
+        store<u32>(lanes, <u32>(i * imageStep + (oy * sh + origin) * rowStep + ((ox * sw + left) << 2)));
+        q += 8;
+        ox += 8;
+        if (ox == ow) {
+          ox = 0;
+          oy++;
+        }
+        if (q == q1) {
+          q = q0;
+          oy = q0 / ow;
+          ox = q0 % ow;
+          i++;
+        }
+      } else for (let lane = 0; lane < 8; lane++) {
         const offset = i * imageStep + (oy * sh + origin) * rowStep + ((ox * sw + left) << 2);
         store<u32>(lanes + (lane << 2), <u32>offset);
         if (lane >= width - 1 && width < 8) continue;

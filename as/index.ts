@@ -3,12 +3,15 @@
  * meeting at barriers. Exports only; the one switch over `Opcode` is `dispatch`.
  */
 import { binary, unary, unaryGrad } from "./elementwise";
-import { conv } from "./conv";
+import { conv, convPad } from "./conv";
 import { convFilterGrad, convScatter, sumPartials } from "./conv-grad";
 import { copy, fill } from "./copy";
 import { countCorrect, crossEntropy, crossEntropyGrad, softmax, softmaxGrad } from "./softmax";
 import { gemm } from "./gemm";
+import { batchNorm, batchNormGrad, channelAffine } from "./norm";
+import { dropout } from "./random";
 import { linear } from "./linear";
+import { localResponseNorm, localResponseNormGrad } from "./lrn";
 import { optimizer } from "./optimizer";
 import { pack } from "./pack";
 import { pool, poolGrad } from "./pool";
@@ -101,6 +104,7 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.PACK: return pack(r, tile, scratch);
     case Opcode.GEMM: return gemm(r, tile, scratch);
     case Opcode.CONV: return conv(r, tile, scratch);
+    case Opcode.CONV_PAD: return convPad(r, tile);
     case Opcode.CONV_FILTER_GRAD: return convFilterGrad(r, tile, scratch);
     case Opcode.CONV_SCATTER: return convScatter(r, tile, scratch);
     case Opcode.SUM_PARTIALS: return sumPartials(r, tile);
@@ -113,6 +117,12 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.CROSS_ENTROPY_GRAD: return crossEntropyGrad(r, tile);
     case Opcode.COUNT_CORRECT: return countCorrect(r, tile);
     case Opcode.OPTIMIZER: return optimizer(r, tile);
+    case Opcode.BATCH_NORM: return batchNorm(r, tile);
+    case Opcode.BATCH_NORM_GRAD: return batchNormGrad(r, tile);
+    case Opcode.CHANNEL_AFFINE: return channelAffine(r, tile);
+    case Opcode.LOCAL_RESPONSE_NORM: return localResponseNorm(r, tile);
+    case Opcode.LOCAL_RESPONSE_NORM_GRAD: return localResponseNormGrad(r, tile, scratch);
+    case Opcode.DROPOUT: return dropout(r, tile);
     default: unreachable();
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Products of two matrices that both have K contiguous, by dot products, with no packing: the linear layer as
- * PyTorch stores it, batch 1 above all. `f32_dot_2x4` also sums the filter gradient of a convolution.
+ * PyTorch stores it, batch 1 above all.
  */
 import { activateRange } from './activation';
 import { LinearArgs } from './protocol';
@@ -10,38 +10,10 @@ import { loadFirst, madd, storeFirst, sumLanes4 } from './simd';
  * out[0…4) = a · b_j, out[4…8) = (a + da) · b_j, over k floats. Rows of b are db apart; from row n (1 … 4) on, the
  * last is repeated.
  */
-export function f32_dot_2x4(k: i32, a: usize, da: usize, b: usize, db: usize, n: i32, out: usize): void {
+function f32_dot_2x4(k: i32, a: usize, da: usize, b: usize, db: usize, n: i32, out: usize): void {
   let q = a + da, b1 = b + (n > 1 ? db : 0), b2 = b1 + (n > 2 ? db : 0), b3 = b2 + (n > 3 ? db : 0);
   let c00 = f32x4.splat(0), c01 = c00, c02 = c00, c03 = c00, c10 = c00, c11 = c00, c12 = c00, c13 = c00;
   const end = a + (<usize>(k & ~3) << 2);
-  const even = a + (<usize>(k & ~7) << 2);
-  while (a < even) {
-    let x = v128.load(a), y = v128.load(q), w = v128.load(b);
-    c00 = madd(x, w, c00);
-    c10 = madd(y, w, c10);
-    w = v128.load(b1);
-    c01 = madd(x, w, c01);
-    c11 = madd(y, w, c11);
-    w = v128.load(b2);
-    c02 = madd(x, w, c02);
-    c12 = madd(y, w, c12);
-    w = v128.load(b3);
-    c03 = madd(x, w, c03);
-    c13 = madd(y, w, c13);
-    x = v128.load(a, 16), y = v128.load(q, 16), w = v128.load(b, 16);
-    c00 = madd(x, w, c00);
-    c10 = madd(y, w, c10);
-    w = v128.load(b1, 16);
-    c01 = madd(x, w, c01);
-    c11 = madd(y, w, c11);
-    w = v128.load(b2, 16);
-    c02 = madd(x, w, c02);
-    c12 = madd(y, w, c12);
-    w = v128.load(b3, 16);
-    c03 = madd(x, w, c03);
-    c13 = madd(y, w, c13);
-    a += 32, q += 32, b += 32, b1 += 32, b2 += 32, b3 += 32;
-  }
   while (a < end) {
     const x = v128.load(a), y = v128.load(q);
     let w = v128.load(b);

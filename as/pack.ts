@@ -49,20 +49,59 @@ export function pack(cmd: usize, tile: i32, scratch: usize): void {
   const z = tile / blocks, p0 = (tile % blocks) * perTile, p1 = min(p0 + perTile, panelCount(m));
   const from = <isize>load<usize>(cmd, PackArgs.X) +
     ((<isize>load<i32>(cmd, PackArgs.OFFSET) + <isize>z * load<i32>(cmd, PackArgs.COUNT_STRIDE)) << 2);
-  let to = load<usize>(cmd, PackArgs.OUT) + ((<usize>z * m + panelStart(m, p0)) * k << 2);
-  for (let p = p0; p < p1; p++) {
-    const rows = panelRows(m, p);
-    let channel = from + panelStart(m, p) * rowStep;
-    for (let c = 0; c < channels; c++, channel += cStep) {
-      let line = channel;
-      for (let y = 0; y < th; y++, line += thStep) {
-        let at = line;
-        for (let x = 0; x < tw; x++, at += twStep) {
-          let element = at;
-          for (let r = 0; r < rows; r++, element += rowStep, to += 4) store<f32>(to, load<f32>(element));
-        }
+  const out = load<usize>(cmd, PackArgs.OUT) + (<usize>z * m * k << 2);
+  // A block of channels at a time, for all panels of the tile: sources of neighbouring panels lie close together.
+  const block = max(1, 64 / (th * tw));
+  for (let c0 = 0; c0 < channels; c0 += block) {
+    const c1 = min(c0 + block, channels);
+    for (let p = p0; p < p1; p++) {
+      const start = panelStart(m, p), rows = panelRows(m, p);
+      const panel = out + (((<usize>start * k) + <usize>(c0 * th * tw * rows)) << 2);
+      packPanel(panel, from + start * rowStep + c0 * cStep, rows, rowStep, c1 - c0, cStep, th, thStep, tw, twStep);
+    }
+  }
+}
+
+function packPanel(
+  to: usize, from: isize, rows: i32, rowStep: isize, channels: i32, cStep: isize, th: i32, thStep: isize, tw: i32, twStep: isize,
+): void {
+  for (; channels > 0; channels--, from += cStep) {
+    let line = from;
+    for (let y = 0; y < th; y++, line += thStep) {
+      if (twStep == 4) {
+        packRun(to, line, rows, rowStep, tw);
+        to += <usize>(tw * rows) << 2;
+        continue;
+      }
+      let at = line;
+      for (let x = 0; x < tw; x++, at += twStep) {
+        let element = at;
+        for (let r = 0; r < rows; r++, element += rowStep, to += 4) store<f32>(to, load<f32>(element));
       }
     }
+  }
+}
+
+/** to[i][r] = row r [i] for n columns of `rows` rows that lie `step` bytes apart. */
+export function packRun(to: usize, from: usize, rows: i32, step: usize, n: i32): void {
+  const b = from + (rows > 1 ? step : 0), c = b + (rows > 2 ? step : 0), d = c + (rows > 3 ? step : 0);
+  const width = <usize>rows << 2;
+  let i: usize = 0;
+  // Narrow panels: a column's surplus lanes are overwritten by the next column, so the last ones are stored singly.
+  for (const last = <usize>max(0, (rows == 4 ? n : n - 4) & ~3) << 2; i < last; i += 16, to += 4 * width) {
+    const va = v128.load(from + i), vb = v128.load(b + i), vc = v128.load(c + i), vd = v128.load(d + i);
+    const ab0 = v128.shuffle<f32>(va, vb, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(va, vb, 2, 6, 3, 7);
+    const cd0 = v128.shuffle<f32>(vc, vd, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(vc, vd, 2, 6, 3, 7);
+    v128.store(to, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5));
+    v128.store(to + width, v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7));
+    v128.store(to + 2 * width, v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5));
+    v128.store(to + 3 * width, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7));
+  }
+  for (const end = <usize>n << 2; i < end; i += 4, to += width) {
+    store<f32>(to, load<f32>(from + i));
+    if (rows > 1) store<f32>(to, load<f32>(b + i), 4);
+    if (rows > 2) store<f32>(to, load<f32>(c + i), 8);
+    if (rows > 3) store<f32>(to, load<f32>(d + i), 12);
   }
 }
 

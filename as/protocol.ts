@@ -76,6 +76,12 @@ export const enum Opcode {
   CROSS_ENTROPY_GRAD = 16,
   COUNT_CORRECT = 17,
   OPTIMIZER = 18,
+  BATCH_NORM = 20,
+  BATCH_NORM_GRAD = 21,
+  CHANNEL_AFFINE = 22,
+  LOCAL_RESPONSE_NORM = 23,
+  LOCAL_RESPONSE_NORM_GRAD = 24,
+  DROPOUT = 25,
   LINEAR = 40,
   CONV_SCATTER = 41,
   SUM_PARTIALS = 42,
@@ -201,11 +207,12 @@ export const enum ConvScatterArgs {
 /** First words as `ConvArgs`; A is the buffer of partial sums, SPLITS of them. */
 export const enum ConvFilterGradArgs {
   SPLITS = 108,
-  /** Rows of pixels, and pixels of a row, of one step of the reduction. */
-  ROWS = 112,
-  COLUMNS = 116,
   /** Taps (of C·KH·KW) of a tile. */
-  TAPS = 120,
+  TAPS = 112,
+  /** Images of a step of the reduction; COLUMNS pixels of one image where it is 1. */
+  IMAGES = 116,
+  COLUMNS = 120,
+  SLAB = 124,
 }
 
 /** Y [PLANES][ROWS][WIDTH] of X [PLANES][H][W], from (Y0, X0) on, zero outside; one tile is a plane. */
@@ -435,4 +442,82 @@ export const enum OptimizerArgs {
   EPS = 68,
   WEIGHT_DECAY = 72,
   NESTEROV = 76,
+}
+
+/** X, Y [N][C][PLANE], the rest [C]. RUNNING_MEAN and RUNNING_VAR 0: no running statistics. */
+export const enum BatchNormArgs {
+  X = 20,
+  GAMMA = 24,
+  BETA = 28,
+  RUNNING_MEAN = 32,
+  RUNNING_VAR = 36,
+  Y = 40,
+  MEAN = 44,
+  /** 1/√(variance + EPS). */
+  ISTD = 48,
+  MEAN_OUT = 52,
+  VAR_OUT = 56,
+  N = 60,
+  C = 64,
+  PLANE = 68,
+  EPS = 72,
+  /** Weight of the new statistics in the running ones. */
+  MOMENTUM = 76,
+  ACTIVATION = 80,
+  ALPHA = 84,
+  CHANNELS = 88,
+}
+
+export const enum BatchNormGradArgs {
+  X = 20,
+  GAMMA = 24,
+  MEAN = 28,
+  ISTD = 32,
+  DY = 36,
+  DX = 40,
+  DGAMMA = 44,
+  DBETA = 48,
+  N = 52,
+  C = 56,
+  PLANE = 60,
+  CHANNELS = 64,
+}
+
+/** COUNT planes in all, PLANES a tile. */
+export const enum ChannelAffineArgs {
+  X = 20,
+  SCALE = 24,
+  SHIFT = 28,
+  Y = 32,
+  COUNT = 36,
+  C = 40,
+  PLANE = 44,
+  ACTIVATION = 48,
+  ALPHA = 52,
+  PLANES = 56,
+}
+
+/** X, DY, Y [N][C][PLANE]; forward DY is 0, in the gradient Y is that of X. One tile is PIXELS of one image. */
+export const enum LocalResponseNormArgs {
+  X = 20,
+  DY = 24,
+  Y = 28,
+  C = 32,
+  PLANE = 36,
+  SIZE = 40,
+  ALPHA = 44,
+  BETA = 48,
+  K = 52,
+  PIXELS = 56,
+}
+
+/** THRESHOLD: of 2²⁴, how many numbers are dropped. */
+export const enum DropoutArgs {
+  X = 20,
+  SEED = 24,
+  Y = 28,
+  COUNT = 32,
+  STREAM = 36,
+  THRESHOLD = 40,
+  SCALE = 44,
 }
