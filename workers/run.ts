@@ -37,6 +37,13 @@ async function loadData(data: TrainData, seed: number): Promise<{ train: ImageSe
   return { train: rest, validation };
 }
 
+/** The report of a run that has validation images, as all runs here. */
+const measured = (e: FitEpoch) => ({
+  ...e,
+  validationLoss: e.validationLoss ?? Number.NaN,
+  validationAccuracy: e.validationAccuracy ?? Number.NaN,
+});
+
 /** A turn of the event loop: messages are read, timers are not throttled as setTimeout is. */
 const nextTurn = (): Promise<void> =>
   new Promise((resolve) => {
@@ -84,7 +91,7 @@ export class Run {
       augment: options.augment ? augmentationFor(train.channels) : undefined,
       patience: 0,
       onStep: (step) => meter.step(step),
-      onEpoch: (epoch) => listener.onEpoch({ ...epoch, seconds: meter.lap() }),
+      onEpoch: (epoch) => listener.onEpoch({ ...measured(epoch), seconds: meter.lap() }),
       between: async () => {
         if (performance.now() - last > YIELD_MS) {
           await nextTurn();
@@ -100,7 +107,11 @@ export class Run {
         return this.#state === 'stopping' ? 'stop' : 'go';
       },
     });
-    return { reason, steps, bestValidationAccuracy: Math.max(0, ...epochs.map((e) => e.validationAccuracy)) };
+    return {
+      reason,
+      steps,
+      bestValidationAccuracy: Math.max(0, ...epochs.map((e) => measured(e).validationAccuracy)),
+    };
   }
 }
 

@@ -1,5 +1,6 @@
 /** A checkpoint: all variables and the place in the run, as one safetensors file. */
 import { check, LensletError } from '../core/error.ts';
+import type { Tensor } from '../core/tensor.ts';
 import { parseSafetensors, writeSafetensors } from '../io/safetensors.ts';
 import type { Session } from '../session.ts';
 
@@ -14,13 +15,24 @@ export interface Progress {
   readonly history: unknown;
 }
 
-/** @param options whatever makes the run what it is; a run can only be resumed with equal ones */
+/** Prefix of the weights that did best so far, beside the current ones. */
+const BEST = 'best.';
+
+export type Weights = ReadonlyMap<string, Tensor>;
+
+/**
+ * @param best the weights of the best epoch so far, if they are kept
+ * @param options whatever makes the run what it is; a run can only be resumed with equal ones
+ */
 export async function saveCheckpoint(
   session: Session,
   progress: Progress,
+  best: Weights | null,
   options: unknown,
 ): Promise<Uint8Array> {
-  return writeSafetensors(await session.stateDict({ optimizer: true }), {
+  const tensors = await session.stateDict({ optimizer: true });
+  for (const [name, value] of best ?? []) tensors.set(BEST + name, value);
+  return writeSafetensors(tensors, {
     model: session.model.name,
     progress: JSON.stringify(progress),
     options: JSON.stringify(options),
@@ -32,7 +44,7 @@ export async function loadCheckpoint(
   session: Session,
   bytes: Uint8Array,
   options: unknown,
-): Promise<Progress> {
+): Promise<{ progress: Progress; best: Weights | null }> {
   const { tensors, metadata } = parseSafetensors(bytes);
   check(
     metadata.progress && metadata.options,
@@ -50,8 +62,11 @@ export async function loadCheckpoint(
     () =>
       `The checkpoint was made with other settings: ${metadata.options}. Resume with those, or start anew.`,
   );
-  await session.loadStateDict(tensors);
-  return parseProgress(metadata.progress);
+  const progress = parseProgress(metadata.progress);
+  const isBest = (name: string) => name.startsWith(BEST);
+  const best = new Map([...tensors].filter(([n]) => isBest(n)).map(([n, t]) => [n.slice(BEST.length), t]));
+  await session.loadStateDict(new Map([...tensors].filter(([n]) => !isBest(n))));
+  return { progress, best: best.size ? best : null };
 }
 
 function parseProgress(text: string): Progress {

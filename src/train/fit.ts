@@ -3,12 +3,11 @@
  * L2 penalty λ, stop when the validation error no longer falls; the weights of the best epoch are kept.
  */
 import { check } from '../core/error.ts';
-import type { Tensor } from '../core/tensor.ts';
 import type { Augmentation } from '../data/augment.ts';
 import { type Batches, batches } from '../data/batches.ts';
 import type { ImageSet } from '../data/dataset.ts';
 import type { Session } from '../session.ts';
-import { loadCheckpoint, type Progress, saveCheckpoint } from './checkpoint.ts';
+import { loadCheckpoint, type Progress, saveCheckpoint, type Weights } from './checkpoint.ts';
 import { evaluate, fitToModel } from './evaluate.ts';
 import type { Optimizer } from './optimizer.ts';
 import { type ScheduleName, schedules } from './schedule.ts';
@@ -56,8 +55,9 @@ export interface EpochReport {
   readonly trainLoss: number;
   /** Measured while training, on augmented images. */
   readonly trainAccuracy: number;
-  readonly validationLoss: number;
-  readonly validationAccuracy: number;
+  /** null without validation images. */
+  readonly validationLoss: number | null;
+  readonly validationAccuracy: number | null;
 }
 
 /** The run between two steps, able to save itself. */
@@ -129,7 +129,8 @@ class Run {
   #batch = 0;
   #step = 0;
   #history: History = { epochs: [], loss: 0, correct: 0, images: 0 };
-  #best: { loss: number; weights: Map<string, Tensor> } | null = null;
+  /** Weights of the epoch with the lowest validation loss; kept only where stopping early is asked for. */
+  #best: Weights | null = null;
 
   constructor(
     readonly session: Session,
@@ -160,7 +161,8 @@ class Run {
   async resume(bytes: Uint8Array): Promise<void> {
     // The optimiser's variables must exist before they can be loaded.
     await this.#trainer.plan([Math.min(this.options.batch, this.#train.count), ...this.session.model.input]);
-    const progress = await loadCheckpoint(this.session, bytes, this.#identity);
+    const { progress, best } = await loadCheckpoint(this.session, bytes, this.#identity);
+    this.#best = best;
     this.#epoch = progress.epoch;
     this.#batch = progress.batch;
     this.#step = progress.step;
@@ -208,7 +210,7 @@ class Run {
 
   #position(): Position {
     const progress = { epoch: this.#epoch, batch: this.#batch, step: this.#step, history: this.#history };
-    return { progress, checkpoint: () => saveCheckpoint(this.session, progress, this.#identity) };
+    return { progress, checkpoint: () => saveCheckpoint(this.session, progress, this.#best, this.#identity) };
   }
 
   async #endEpoch(): Promise<void> {
@@ -219,29 +221,30 @@ class Run {
       epoch: ++this.#epoch,
       trainLoss: loss / images,
       trainAccuracy: correct / images,
-      validationLoss: measured?.loss ?? Number.NaN,
-      validationAccuracy: measured?.accuracy ?? Number.NaN,
+      validationLoss: measured?.loss ?? null,
+      validationAccuracy: measured?.accuracy ?? null,
     };
     this.#batch = 0;
     this.#history = { epochs: [...epochs, report], loss: 0, correct: 0, images: 0 };
-    if (measured && measured.loss < (this.#best?.loss ?? Number.POSITIVE_INFINITY)) {
-      this.#best = { loss: measured.loss, weights: await this.session.stateDict() };
-    }
+    if (this.options.patience && measured && this.#epochsSinceBest() === 0)
+      this.#best = await this.session.stateDict();
     onEpoch?.(report);
+  }
+
+  #epochsSinceBest(): number {
+    const losses = this.#history.epochs.map((e) => e.validationLoss ?? Number.NaN);
+    return losses.length - 1 - losses.indexOf(Math.min(...losses));
   }
 
   /** The validation error no longer falls. */
   #shouldStop(): boolean {
-    const { patience } = this.options;
-    const { epochs } = this.#history;
-    if (!patience || !this.options.validation) return false;
-    const losses = epochs.map((e) => e.validationLoss);
-    return losses.length - 1 - losses.indexOf(Math.min(...losses)) >= patience;
+    const { patience, validation } = this.options;
+    return patience > 0 && !!validation && this.#epochsSinceBest() >= patience;
   }
 
   /** The weights of the best epoch are what an early stop is for; a finished schedule keeps its last ones. */
   async #report(reason: FitReport['reason']): Promise<FitReport> {
-    if (reason === 'early-stop' && this.#best) await this.session.loadStateDict(this.#best.weights);
+    if (reason === 'early-stop' && this.#best) await this.session.loadStateDict(this.#best);
     return { reason, epochs: this.#history.epochs, steps: this.#step };
   }
 }

@@ -5,6 +5,7 @@ import { zeros } from '../nn/init.ts';
 import { adamStep, sgdStep } from '../ops/optimizer.ts';
 
 export interface Optimizer {
+  /** Name and settings: equal names update equally. */
   readonly name: string;
   /** Appends the update of one parameter. @param hyper f32[2]: learning rate, number of the step from 1 */
   apply(b: Builder, name: string, parameter: Value, gradient: Value, hyper: Value): void;
@@ -30,7 +31,7 @@ export interface SgdOptions {
 
 /** Stochastic gradient descent, as torch.optim.SGD. */
 export const sgd = ({ momentum = 0, nesterov = false, weightDecay = 0 }: SgdOptions = {}): Optimizer => ({
-  name: 'sgd',
+  name: `sgd momentum=${momentum} nesterov=${nesterov} weight-decay=${weightDecay}`,
   apply(b, name, w, gradient, hyper) {
     const velocity = momentum ? slot(b, 'momentum', name, w) : null;
     const [next, nextVelocity] = sgdStep(w, gradient, velocity, hyper, { momentum, nesterov, weightDecay });
@@ -46,11 +47,13 @@ export interface AdamOptions {
   readonly weightDecay?: number;
 }
 
-const adamLike = (decoupled: boolean, o: AdamOptions): Optimizer => ({
-  name: decoupled ? 'adamw' : 'adam',
+const adamLike = (
+  decoupled: boolean,
+  { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0 }: AdamOptions,
+): Optimizer => ({
+  name: `${decoupled ? 'adamw' : 'adam'} betas=${beta1},${beta2} eps=${eps} weight-decay=${weightDecay}`,
   apply(b, name, w, gradient, hyper) {
     const [mean, square] = [slot(b, 'mean', name, w), slot(b, 'square', name, w)];
-    const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0 } = o;
     const next = adamStep(w, gradient, mean, square, hyper, { beta1, beta2, eps, weightDecay, decoupled });
     [w, mean, square].forEach((variable, i) => {
       b.graph.update(variable, next[i]);
