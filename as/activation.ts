@@ -109,7 +109,17 @@ export function activate(kind: i32, alpha: f32, x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function map(kind: i32, alpha: f32, to: usize, from: usize, n: i32): void {
-  for (; n >= 4; n -= 4, to += 16, from += 16) v128.store(to, activate(kind, alpha, v128.load(from)));
+  for (; n >= 16; n -= 16, to += 64, from += 64) {
+    const a = activate(kind, alpha, v128.load(from)), b = activate(kind, alpha, v128.load(from, 16));
+    const c = activate(kind, alpha, v128.load(from, 32)), d = activate(kind, alpha, v128.load(from, 48));
+    v128.store(to, a);
+    v128.store(to, b, 16);
+    v128.store(to, c, 32);
+    v128.store(to, d, 48);
+  }
+  for (; n >= 4; n -= 4, to += 16, from += 16) {
+    v128.store(to, activate(kind, alpha, v128.load(from)));
+  }
   if (n > 0) storeFirst(to, activate(kind, alpha, loadFirst(from, n)), n);
 }
 
