@@ -6,7 +6,7 @@ import { fromIdx, type ImageSet, split } from '../src/data/dataset.ts';
 import { syntheticDigits } from '../src/data/digits.ts';
 import { readIdxPairs } from '../src/io/idx.ts';
 import type { Session } from '../src/session.ts';
-import { type StepReport as FitStep, fit } from '../src/train/fit.ts';
+import { type EpochReport as FitEpoch, type StepReport as FitStep, fit } from '../src/train/fit.ts';
 import { adam, adamw, type Optimizer, sgd } from '../src/train/optimizer.ts';
 import type { TrainData, TrainListener, TrainOptions, TrainReport } from './api.ts';
 
