@@ -4,7 +4,7 @@ import type { GreyImage } from '../../workers/api.ts';
 import { setPicture } from './recognise.ts';
 
 /** Longer side handed to `prepareDigit`, pixels: enough for a digit, quick on a phone. */
-const LONGEST_SIDE = 512;
+const LONGEST_SIDE = 384;
 
 export type PictureProblem = 'unreadable' | 'no-ink';
 export const pictureProblem = signal<PictureProblem | null>(null);

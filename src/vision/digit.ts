@@ -20,7 +20,7 @@ import {
 export type { GreyImage } from './grey.ts';
 
 /** Photos are averaged down to this many pixels on the longer side before anything else. */
-const LONGEST_SIDE = 512;
+const LONGEST_SIDE = 384;
 /** Ink differs from the paper beside it by at least this much luma, of 255. */
 const LEAST_CONTRAST = 24;
 /** Values up to this are paper. */
