@@ -5,10 +5,8 @@
 import { Opcode } from '../../as/protocol.ts';
 import { type Buffer, f32, i32, read, scratch, type WasmKernel, write } from '../ir/kernel.ts';
 import type { ConvGeometry, Epilogue } from './conv-shape.ts';
-import { gemmKernels, linearKernels, panelCount } from './gemm-kernels.ts';
+import { evenBlock, gemmKernels, linearKernels, panelCount, tileMacs } from './gemm-kernels.ts';
 
-/** Multiply–adds of a tile, for work of `total`: some 16 tiles, each between 5 and 75 µs. */
-const tileMacs = (total: number): number => Math.max(1 << 17, Math.min(1 << 21, total / 16));
 /** Bytes of private scratch for padded rows: SCRATCH_BYTES less what lies before them (as/conv.ts). */
 export const SLAB_BYTES = 917504;
 
@@ -71,8 +69,7 @@ function convTiling(s: ConvGeometry) {
   const macs = tileMacs(s.n * pixels * s.g * s.m * k);
   const target = clamp(macs / (s.m * k), 64, 1024);
   const images = clamp(target / pixels, 1, s.n);
-  const blocks = Math.ceil(pixels / Math.max(target, 96));
-  const columns = images > 1 ? pixels : up(Math.ceil(pixels / blocks), 8);
+  const columns = images > 1 ? pixels : evenBlock(pixels, Math.max(target, 96), 8);
   const all = panelCount(s.m);
   const rows = clamp(macs / (k * Math.min(columns, pixels) * images), 64, 2048);
   return { images, columns, depth, panels: Math.min(all, Math.ceil(all / Math.ceil((4 * all) / rows))) };
@@ -222,7 +219,7 @@ export function convTransposeKernels(
   });
   const macs = tileMacs(s.n * s.g * rows * s.m * s.oh * s.ow);
   const channels = clamp(Math.max(Math.ceil(64 / taps), macs / (taps * s.oh * s.ow * s.m)), 1, s.c);
-  const columns = s.ow <= 128 ? s.ow : 128;
+  const columns = Math.min(s.ow, 128);
   const lines = columns < s.ow ? 1 : clamp(64 / s.ow, 1, s.oh);
   const panels = clamp(131072 / (4 * up(lines * columns, 8)), 1, panelCount(rows));
   const cut = [channels, panels, lines, columns].map(i32);

@@ -8,6 +8,15 @@ export const panelCount = (m: number): number => Math.ceil(m / 4);
 
 const clamp = (n: number, low: number, high: number): number => Math.max(low, Math.min(high, Math.floor(n)));
 
+/** Multiply–adds of a tile, for work of `total`: some 16 tiles, each between 5 and 75 µs. */
+export const tileMacs = (total: number): number => clamp(total / 16, 1 << 17, 1 << 21);
+
+/** Cuts n into even blocks of about `wanted`, a multiple of `unit`. */
+export function evenBlock(n: number, wanted: number, unit: number): number {
+  const blocks = Math.ceil(n / Math.max(unit, wanted));
+  return unit * Math.ceil(n / blocks / unit);
+}
+
 /** Strides of an operand in elements: of a row, of a column, from one matrix of the batch to the next. */
 export interface Operand {
   readonly row: number;
@@ -47,9 +56,10 @@ export function gemmKernels(
     tiles: matrices * Math.ceil(all / perPack),
     args: [read(a), write(packed), ...packArgs.map(i32)],
   };
-  // About 2M multiply–adds a tile, and no more rows than what keeps A in the second-level cache.
+  // No more rows than what keeps A in the second-level cache.
   const panels = Math.ceil(all / Math.ceil(all / 32));
-  const columns = 8 * clamp((1 << 21) / (32 * panels * p.k), 1, Math.ceil(p.n / 8));
+  const wanted = tileMacs(p.batch * p.m * p.n * p.k) / (Math.min(4 * panels, p.m) * p.k);
+  const columns = evenBlock(p.n, wanted, 8);
   const sizes = [
     p.m,
     p.n,
@@ -77,7 +87,10 @@ export function gemmKernels(
   return [pack, product];
 }
 
-/** y [m][n] = activation(x [m][k] · w [n][k]ᵀ + bias[n]). */
+/**
+ * y [m][n] = activation(x [m][k] · w [n][k]ᵀ + bias[n]): by dot products of rows, which need no packing, where that
+ * is faster than panels (few rows or columns, or little work).
+ */
 export function linearKernels(
   x: Buffer,
   w: Buffer,
@@ -86,8 +99,12 @@ export function linearKernels(
   { m, n, k }: { readonly m: number; readonly n: number; readonly k: number },
   e: Epilogue,
 ): WasmKernel[] {
+  if (m >= 32 && n >= 32 && m * n * k >= 1 << 20) {
+    const b = { row: 1, column: k, batch: 0 };
+    return gemmKernels(x, w, bias, y, { batch: 1, m, n, k, a: { row: k, column: 1, batch: 0 }, b }, e);
+  }
   const rows = clamp(m, 1, 64);
-  const columns = 4 * clamp((1 << 21) / (4 * rows * k), 1, Math.ceil(n / 4));
+  const columns = evenBlock(n, tileMacs(m * n * k) / (rows * k), 4);
   const args = [
     read(x),
     read(w),

@@ -122,7 +122,7 @@ export const matmulOp: OpDef<MatmulAttrs> = defineOp<MatmulAttrs>({
       m *= batch.dims[0];
       batch = { dims: [], a: [], b: [] };
     }
-    if (batch.dims.length === 0 && !attrs.transA && (attrs.transB || n === 1) && preferDots(m, n, k)) {
+    if (batch.dims.length === 0 && !attrs.transA && (attrs.transB || n === 1)) {
       return linearKernels(a!, b!, null, y, { m, n, k }, attrs);
     }
     const inner = batch.dims.pop() ?? 1;
@@ -158,9 +158,6 @@ export const matmulOp: OpDef<MatmulAttrs> = defineOp<MatmulAttrs>({
   },
   absorb: absorbActivation,
 });
-
-/** Dot products of rows need no packing; panels pay from some size on (test/bench/NOTES.md). */
-const preferDots = (m: number, n: number, k: number): boolean => m < 64 || m * n * k < 1 << 21;
 
 /** x [N,in], w [out,in], b [out] or null → [N,out]: x·wᵀ + b, as torch.nn.functional.linear. */
 export const linearOp: OpDef<Epilogue> = defineOp<Epilogue>({
@@ -202,9 +199,7 @@ export const linearOp: OpDef<Epilogue> = defineOp<Epilogue>({
   wasm({ inputs: [x, w, b], outputs: [y], attrs }) {
     const [m, k] = x!.shape;
     const n = w!.shape[0];
-    if (preferDots(m, n, k)) return linearKernels(x!, w!, b, y, { m, n, k }, attrs);
-    const a = { row: k, column: 1, batch: 0 };
-    return gemmKernels(x!, w!, b, y, { batch: 1, m, n, k, a, b: { row: 1, column: k, batch: 0 } }, attrs);
+    return linearKernels(x!, w!, b, y, { m, n, k }, attrs);
   },
   absorb: absorbActivation,
 });
