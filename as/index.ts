@@ -10,6 +10,7 @@ import { countCorrect, crossEntropy, crossEntropyGrad, softmax, softmaxGrad } fr
 import { gemm } from "./gemm";
 import { batchNorm, batchNormGrad, channelAffine } from "./norm";
 import { dropout } from "./random";
+import { argReduce, cast, gather, gatherGrad, intBinary, poolIndices, select } from "./indexing";
 import { linear } from "./linear";
 import { localResponseNorm, localResponseNormGrad } from "./lrn";
 import { optimizer } from "./optimizer";
@@ -123,6 +124,13 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.LOCAL_RESPONSE_NORM: return localResponseNorm(r, tile);
     case Opcode.LOCAL_RESPONSE_NORM_GRAD: return localResponseNormGrad(r, tile, scratch);
     case Opcode.DROPOUT: return dropout(r, tile);
+    case Opcode.CAST: return cast(r, tile);
+    case Opcode.INT_BINARY: return intBinary(r, tile);
+    case Opcode.SELECT: return select(r, tile);
+    case Opcode.GATHER: return gather(r, tile);
+    case Opcode.GATHER_GRAD: return gatherGrad(r, tile);
+    case Opcode.ARG_REDUCE: return argReduce(r, tile);
+    case Opcode.POOL_INDICES: return poolIndices(r, tile);
     default: unreachable();
   }
 }

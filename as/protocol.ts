@@ -86,6 +86,13 @@ export const enum Opcode {
   CONV_SCATTER = 41,
   SUM_PARTIALS = 42,
   CONV_PAD = 43,
+  CAST = 60,
+  INT_BINARY = 61,
+  SELECT = 62,
+  GATHER = 63,
+  GATHER_GRAD = 64,
+  ARG_REDUCE = 65,
+  POOL_INDICES = 66,
 }
 
 /** Activations that may end a kernel (epilogue) or stand alone. */
@@ -520,4 +527,76 @@ export const enum DropoutArgs {
   STREAM = 36,
   THRESHOLD = 40,
   SCALE = 44,
+}
+
+export const enum Cast {
+  I32_TO_F32 = 0,
+  F32_TO_I32 = 1,
+  F32_TO_BOOL = 2,
+  I32_TO_BOOL = 3,
+}
+
+export const enum CastArgs {
+  X = 20,
+  Y = 24,
+  COUNT = 28,
+  KIND = 32,
+}
+
+/** KIND is a `Binary`. */
+export const enum IntBinaryArgs {
+  A = 20,
+  B = 24,
+  Y = 28,
+  COUNT = 32,
+  KIND = 36,
+}
+
+export const enum SelectArgs {
+  C = 20,
+  A = 24,
+  B = 28,
+  Y = 32,
+  COUNT = 36,
+}
+
+/** GATHER reads X and writes Y, GATHER_GRAD the other way round. */
+export const enum GatherArgs {
+  X = 20,
+  INDICES = 24,
+  Y = 28,
+  OUTER = 32,
+  AXIS = 36,
+  COUNT = 40,
+  INNER = 44,
+  ROWS = 48,
+}
+
+export const enum ArgReduceArgs {
+  X = 20,
+  Y = 24,
+  OUTER = 28,
+  AXIS = 32,
+  INNER = 36,
+  SIGN = 40,
+  LAST = 44,
+  ROWS = 48,
+}
+
+export const enum PoolIndicesArgs {
+  X = 20,
+  Y = 24,
+  H = 28,
+  W = 32,
+  OH = 36,
+  OW = 40,
+  KH = 44,
+  KW = 48,
+  SH = 52,
+  SW = 56,
+  DH = 60,
+  DW = 64,
+  PT = 68,
+  PL = 72,
+  COLUMN_MAJOR = 76,
 }

@@ -51,6 +51,7 @@ export function defineReduce(name: string, grad: OpDef<ReduceAttrs>['grad']): Op
   return defineOp<ReduceAttrs>({
     name,
     infer([x], attrs) {
+      check(x!.dtype === 'f32', 'shape', () => `${name} takes an f32 tensor, not ${showType(x!)}.`);
       check(
         attrs.axes.every((a) => Number.isInteger(a) && a >= 0 && a < x!.shape.length),
         'shape',
@@ -104,7 +105,9 @@ const expandOp = defineOp<{ readonly shape: Shape }>({
   infer([x], { shape }) {
     const lead = shape.length - x!.shape.length;
     check(
-      lead >= 0 && x!.shape.every((d, i) => d === 1 || d === shape[i + lead]),
+      lead >= 0 &&
+        shape.every((d) => Number.isInteger(d) && d >= 0) &&
+        x!.shape.every((d, i) => d === 1 || d === shape[i + lead]),
       'shape',
       () => `${showType(x!)} does not stretch to [${shape}].`,
     );
@@ -119,7 +122,7 @@ const expandOp = defineOp<{ readonly shape: Shape }>({
 export const expand = (x: Value, shape: Shape): Value => apply1(expandOp, [x], { shape });
 
 /** Puts a gradient of the result back over the reduced axes. */
-function spread(dy: Value, x: Value, axes: readonly number[]): Value {
+export function spread(dy: Value, x: Value, axes: readonly number[]): Value {
   const kept = reshape(
     dy,
     x.shape.map((d, i) => (axes.includes(i) ? 1 : d)),

@@ -37,13 +37,16 @@ function fuse(graph: Graph, nodes: readonly Node[]): Node[] {
     const at = x ? producer.get(x) : undefined;
     const before = at === undefined ? null : result[at];
     const attrs =
-      before?.op.absorb && x && uses.get(x) === 1 && inputsReady(node, x, at as number, producer)
+      before?.op.absorb &&
+      x === before.outputs[0] &&
+      uses.get(x) === 1 &&
+      inputsReady(node, x, at as number, producer)
         ? before.op.absorb(before.attrs, node)
         : null;
     let index = result.length;
     if (before && attrs !== null) {
       index = at as number;
-      result[index] = { ...before, attrs, outputs: node.outputs };
+      result[index] = { ...before, attrs, outputs: [...node.outputs, ...before.outputs.slice(1)] };
     } else {
       result.push(node);
     }

@@ -127,10 +127,11 @@ function reuseOperands(
   isStatic: (b: Buffer) => boolean,
 ): void {
   nodes.forEach((node, i) => {
+    const placed = new Set<Value>();
     for (const [yi, xi] of node.op.inPlace ?? []) {
       const x = node.inputs[xi];
       const y = node.outputs[yi];
-      if (!x || !y) continue;
+      if (!x || !y || placed.has(y)) continue;
       const from = of(x);
       const old = of(y);
       const fits =
@@ -139,6 +140,7 @@ function reuseOperands(
       if (isStatic(x) !== isStatic(y) || node.outputs.some((o) => o !== y && of(o) === from)) continue;
       for (const [b, s] of map) if (s === old) map.set(b, from);
       lastRead.set(from, lastRead.get(old) ?? -1);
+      placed.add(y);
     }
   });
 }
