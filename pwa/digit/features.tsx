@@ -47,18 +47,19 @@ function Seen({ pixels }: { pixels: Float32Array }) {
 function Layer({ maps }: { maps: FeatureMaps }) {
   const text = t.value.digit;
   const size = times(maps.width, maps.height);
-  const about = text.layers[maps.layer.slice(0, 2).toUpperCase()];
+  const name = maps.layer.toUpperCase();
+  const about = text.layers[name];
   return (
     <figure class="layer">
       <figcaption>
-        <strong>{maps.layer}</strong>
+        <strong>{name}</strong>
         <span>{text.mapsSize(maps.count, size)}</span>
         {about && <span class="quiet">{about}</span>}
       </figcaption>
       <MapGrid
         maps={maps}
         columns={maps.count <= 8 ? maps.count : Math.ceil(maps.count / 2)}
-        alt={text.mapsAlt(maps.layer, maps.count, size)}
+        alt={text.mapsAlt(name, maps.count, size)}
       />
     </figure>
   );

@@ -110,10 +110,10 @@ const fake: Engine = {
       seen[(Math.floor(i / 28) + 2) * 32 + (i % 28) + 2] = v / 255;
     });
     const layers = [
-      ['C1', 6, 28],
-      ['S2', 6, 14],
-      ['C3', 16, 10],
-      ['S4', 16, 5],
+      ['c1', 6, 28],
+      ['s2', 6, 14],
+      ['c3', 16, 10],
+      ['s4', 16, 5],
     ] as const;
     return {
       probabilities: Float32Array.from(scores, (s) => s / sum),
