@@ -123,13 +123,16 @@ export function convFilterGrad(cmd: usize, tile: i32, scratch: usize): void {
   const pt = load<i32>(cmd, ConvArgs.PT), pl = load<i32>(cmd, ConvArgs.PL);
   const perTile = load<i32>(cmd, ConvFilterGradArgs.TAPS), blocks = (k + perTile - 1) / perTile;
   const r0 = (tile % blocks) * perTile, r1 = min(r0 + perTile, k), g = (tile / blocks) % groups;
-  const split = tile / (blocks * groups), splits = load<i32>(cmd, ConvFilterGradArgs.SPLITS);
+  const panels = load<i32>(cmd, ConvFilterGradArgs.PANELS), mBlocks = (panelCount(m) + panels - 1) / panels;
+  const p0 = tile / (blocks * groups) % mBlocks * panels, p1 = min(p0 + panels, panelCount(m));
+  const row0 = panelStart(m, p0), height = panelStart(m, p1) - row0;
+  const split = tile / (blocks * groups * mBlocks), splits = load<i32>(cmd, ConvFilterGradArgs.SPLITS);
   const c0 = r0 / taps, cs = (r1 - 1) / taps - c0 + 1;
 
   const image = <usize>groups * c * h * w << 2;
   const x = load<usize>(cmd, ConvArgs.X) + (<usize>(g * c + c0) * h * w << 2);
   const ldc = <usize>k << 2;
-  const out = load<usize>(cmd, ConvArgs.A) + <usize>(split * groups + g) * m * ldc;
+  const out = load<usize>(cmd, ConvArgs.A) + (<usize>(split * groups + g) * m + row0) * ldc;
   const slab = load<i32>(cmd, ConvFilterGradArgs.SLAB), slabWidth = (ow - 1) * sw + (kw - 1) * dw + 1;
   const rowStep = <usize>(slab ? slabWidth : w) << 2;
   const lanes = scratch + LANES, zeros = scratch + ZEROS, strip = scratch + STRIP;
@@ -138,12 +141,14 @@ export function convFilterGrad(cmd: usize, tile: i32, scratch: usize): void {
   const n = load<i32>(cmd, ConvArgs.N), images = load<i32>(cmd, ConvFilterGradArgs.IMAGES);
   const columns = load<i32>(cmd, ConvFilterGradArgs.COLUMNS), pixelBlocks = (pixels + columns - 1) / columns;
   const steps = (n + images - 1) / images * pixelBlocks;
-  const a = scratch + SLAB, padded = a + (<usize>m * images * columns << 2);
+  const a = scratch + SLAB, padded = a + (<usize>height * images * columns << 2);
   const begin = <i32>(<i64>steps * split / splits), end = <i32>(<i64>steps * (split + 1) / splits);
   for (let s = begin; s < end; s++) {
     const n0 = s / pixelBlocks * images, n1 = min(n0 + images, n) - 1;
     const q = s % pixelBlocks * columns, v0 = n0 * pixels + q, v1 = n1 * pixels + min(q + columns, pixels);
-    packOutputs(cmd, g, a, v0, v1);
+    // Where panel 0 would be.
+    const offset = <usize>row0 * (v1 - v0) << 2;
+    packOutputs(cmd, g, a, p0, p1, v0, v1);
     // Tap (0, 0) of the first pixel of the walk is (top, 0) of the slab, or `origin` bytes from the image's corner.
     let from = x + n0 * image - pt * rowStep - (pl << 2), imageStep = image, cStep = h * rowStep;
     let oy = q / ow;
@@ -166,27 +171,28 @@ export function convFilterGrad(cmd: usize, tile: i32, scratch: usize): void {
       }
       gather(SCATTERED, scratch, from, lanes, v1 - v0, oy, q % ow, oh, ow, sw << 2, sh * rowStep, imageStep);
       const at = out + (r << 2), to = width == 8 ? at : strip, step = width == 8 ? ldc : 32;
-      if (s == begin) gemmPanels(m, 0, panelCount(m), v1 - v0, 0, v1 - v0, a, scratch, to, step, zeros, 0, false);
+      if (s == begin) gemmPanels(m, p0, p1, v1 - v0, 0, v1 - v0, a - offset, scratch, to, step, zeros, 0, false);
       else {
-        if (width < 8) copyStrip(strip, 32, at, ldc, m, width);
-        gemmPanels(m, 0, panelCount(m), v1 - v0, 0, v1 - v0, a, scratch, to, step, to, step, false);
+        if (width < 8) copyStrip(strip, 32, at, ldc, height, width);
+        gemmPanels(m, p0, p1, v1 - v0, 0, v1 - v0, a - offset, scratch, to, step, to, step, false);
       }
-      if (width < 8) copyStrip(at, ldc, strip, 32, m, width);
+      if (width < 8) copyStrip(at, ldc, strip, 32, height, width);
     }
   }
 }
 
-/** Packs dY [M × pixels v0 … v1 of all images] as panels. */
-function packOutputs(cmd: usize, g: i32, to: usize, v0: i32, v1: i32): void {
+/** Packs panels [p0, p1) of dY [M × pixels v0 … v1 of all images]. */
+function packOutputs(cmd: usize, g: i32, to: usize, p0: i32, p1: i32, v0: i32, v1: i32): void {
   const groups = load<i32>(cmd, ConvArgs.G), m = load<i32>(cmd, ConvArgs.M);
   const pixels = load<i32>(cmd, ConvArgs.OH) * load<i32>(cmd, ConvArgs.OW);
   const plane = <usize>pixels << 2, y = load<usize>(cmd, ConvArgs.Y);
+  const row0 = panelStart(m, p0);
   for (let v = v0; v < v1; ) {
     const image = v / pixels, q = v - image * pixels, run = min(pixels - q, v1 - v);
     const from = y + (image * groups + g) * m * plane + (q << 2);
-    for (let p = 0; p < panelCount(m); p++) {
+    for (let p = p0; p < p1; p++) {
       const row = panelStart(m, p), rows = panelRows(m, p);
-      packRun(to + (<usize>(row * (v1 - v0) + (v - v0) * rows) << 2), from + row * plane, rows, plane, run);
+      packRun(to + (<usize>((row - row0) * (v1 - v0) + (v - v0) * rows) << 2), from + row * plane, rows, plane, run);
     }
     v += run;
   }

@@ -219,7 +219,9 @@ export const enum ConvFilterGradArgs {
   /** Images of a step of the reduction; COLUMNS pixels of one image where it is 1. */
   IMAGES = 116,
   COLUMNS = 120,
-  SLAB = 124,
+  /** Panels of dY of a tile. */
+  PANELS = 124,
+  SLAB = 128,
 }
 
 /** Y [PLANES][ROWS][WIDTH] of X [PLANES][H][W], from (Y0, X0) on, zero outside; one tile is a plane. */

@@ -227,22 +227,25 @@ export function convTransposeKernels(
   return [kernel, { opcode: Opcode.CONV_SCATTER, tiles: s.n * s.g * Math.ceil(s.c / channels), args }];
 }
 
-/** Taps of a tile and pixels of a step, such that packed dY and padded rows fit into scratch; null when none do. */
-function filterGradTiling(
-  s: ConvGeometry,
-  limit: number,
-): { taps: number; images: number; columns: number } | null {
+/**
+ * Panels and taps of a tile and pixels of a step, such that the packed panels of dY (512 KiB at most) and the padded
+ * rows fit into scratch; null when the rows never do.
+ */
+function filterGradTiling(s: ConvGeometry, limit: number) {
   const [k, pixels] = [s.c * s.kh * s.kw, s.oh * s.ow];
   const width = (s.ow - 1) * s.sw + (s.kw - 1) * s.dw + 1;
+  const all = panelCount(s.m);
+  const panels = Math.ceil(all / Math.ceil(all / 512));
   let taps = 8 * Math.ceil(k / Math.ceil(k / 128) / 8);
-  let depth = clamp(131072 / s.m, 8, 256);
+  let depth = clamp(32768 / panels, 8, 256);
   for (;;) {
     const images = clamp(depth / pixels, 1, s.n);
     const columns = Math.ceil(pixels / Math.ceil(pixels / depth));
     const channels = Math.min(s.c, Math.ceil(taps / (s.kh * s.kw)) + 1);
     const lines = Math.min(s.oh, Math.ceil(columns / s.ow) + 1);
     const padded = 4 * images * channels * ((lines - 1) * s.sh + (s.kh - 1) * s.dh + 1) * width;
-    if (4 * s.m * images * columns + (outside(s) ? padded : 0) <= limit) return { taps, images, columns };
+    const room = Math.min(limit, SLAB_BYTES - 16 * panels * images * columns);
+    if (!outside(s) || padded <= room) return { panels, taps, images, columns };
     if (taps > 8) taps = up(taps >> 1, 8);
     else if (depth > 8) depth = up(depth >> 1, 8);
     else return null;
@@ -282,7 +285,7 @@ export function convFilterGradKernels(
     return [kernel, ...convFilterGradKernels(copy, dy, dw, padded, limit)];
   }
   const count = s.g * s.m * k;
-  const tileCount = s.g * Math.ceil(k / t.taps);
+  const tileCount = s.g * Math.ceil(k / t.taps) * Math.ceil(panelCount(s.m) / t.panels);
   const pixels = s.n * s.oh * s.ow;
   const wanted = (pixels * count) / (tileCount * tileMacs(pixels * count));
   const splits = clamp(
@@ -291,7 +294,7 @@ export function convFilterGradKernels(
     Math.min(Math.ceil(pixels / (t.images * t.columns)), 64, Math.max(1, Math.floor((1 << 22) / count))),
   );
   const out = splits > 1 ? scratch(4 * splits * count) : dw;
-  const cut = [splits, t.taps, t.images, t.columns, outside(s) ? 1 : 0];
+  const cut = [splits, t.taps, t.images, t.columns, t.panels, outside(s) ? 1 : 0];
   const args = [
     read(x),
     write(out),
