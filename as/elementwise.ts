@@ -71,7 +71,8 @@ function derivative(kind: i32, ref: v128, alpha: v128, beta: v128): v128 {
   const zero = f32x4.splat(0);
   const one = f32x4.splat(1);
   switch (kind) {
-    case Unary.RELU: return v128.and(one, f32x4.gt(ref, zero));
+    // 1 at NaN: its gradient goes on, as in PyTorch.
+    case Unary.RELU: return v128.andnot(one, f32x4.le(ref, zero));
     case Unary.LEAKY_RELU: return v128.bitselect(one, alpha, f32x4.gt(ref, zero));
     case Unary.SIGMOID: return f32x4.mul(ref, f32x4.sub(one, ref));
     case Unary.TANH: return f32x4.sub(one, f32x4.mul(ref, ref));
@@ -158,10 +159,10 @@ function power4(a: v128, b: v128): v128 {
   return f32x4.replace_lane(y, 3, power(f32x4.extract_lane(a, 3), f32x4.extract_lane(b, 3)));
 }
 
-/** Exact by squaring for whole exponents up to 64, else exp(b·log|a|). */
+/** By squaring in f64 for whole exponents up to 1024, else exp(b·log|a|). */
 function power(a: f32, b: f32): f32 {
   const whole = nearest(b) == b;
-  if (whole && abs(b) <= 64) {
+  if (whole && abs(b) <= 1024) {
     let n = <i32>abs(b);
     let x = <f64>a;
     let y: f64 = 1;
@@ -171,10 +172,12 @@ function power(a: f32, b: f32): f32 {
     }
     return <f32>(b < 0 ? 1 / y : y);
   }
-  if (a == 0) return b > 0 ? 0 : f32.MAX_VALUE * 2;
-  if (a < 0 && !whole) return f32.NaN;
+  if (a != a || b != b) return f32.NaN;
+  if (a == 0) return b > 0 ? 0 : Infinity;
+  if (a < 0 && !whole && a != -Infinity) return f32.NaN;
   const y = exp1(b * log1(abs(a)));
-  return a < 0 && (<i64>b & 1) ? -y : y;
+  // From 2²⁴ on every float is even.
+  return a < 0 && abs(b) < 16777216 && (<i64>b & 1) ? -y : y;
 }
 
 // @ts-ignore: decorator

@@ -124,7 +124,7 @@ function window(r: usize, x: usize, y: usize): void {
   }
 }
 
-/** dx from dy; the maximum's gradient goes to the first element of the window that equals it (as in PyTorch). */
+/** dx from dy; the maximum's gradient goes to the first element of the window that equals it, or is NaN as it. */
 export function poolGrad(r: usize, tile: i32): void {
   const planes = load<i32>(r + PoolArgs.PLANES);
   const end = min(load<i32>(r + PoolArgs.COUNT), (tile + 1) * planes);
@@ -170,13 +170,14 @@ function routeToWinner(r: usize, x: usize, y: usize, dy: usize, dx: usize): void
           const ix = x0 + kx * dw;
           if (<u32>ix >= <u32>w) continue;
           const at = <usize>(iy * w + ix) << 2;
-          if (load<f32>(x + at) == best) {
+          const v = load<f32>(x + at);
+          if (v == best || v != v) {
             winner = dx + at;
             break;
           }
         }
       }
-      // None equals a NaN: its gradient has nowhere to go.
+      // A window outside the image has no winner.
       if (winner) store<f32>(winner, load<f32>(winner) + load<f32>(dy));
       y += 4;
       dy += 4;

@@ -2,13 +2,13 @@
 import { exp1, log1 } from "./scalar";
 import { CountCorrectArgs, CrossEntropyArgs, SoftmaxArgs } from "./protocol";
 
-/** log Σ exp(x) of n elements `step` bytes apart. */
-function logSumExp(x: usize, n: i32, step: usize): f32 {
+/** log Σ exp(x) of n elements `step` bytes apart; in f64, because x − log Σ exp(x) may be small beside both. */
+function logSumExp(x: usize, n: i32, step: usize): f64 {
   let top: f32 = -f32.MAX_VALUE * 2;
   for (let i = 0, p = x; i < n; i++, p += step) top = max(top, load<f32>(p));
   let sum: f64 = 0;
   for (let i = 0, p = x; i < n; i++, p += step) sum += <f64>exp1(load<f32>(p) - top);
-  return top + log1(<f32>sum);
+  return <f64>top + <f64>log1(<f32>sum);
 }
 
 export function softmax(r: usize, tile: i32): void {
@@ -24,7 +24,7 @@ export function softmax(r: usize, tile: i32): void {
     let y: usize = load<usize>(r + SoftmaxArgs.Y) + at;
     const total = logSumExp(x, n, step);
     for (let i = 0; i < n; i++, x += step, y += step) {
-      const v = load<f32>(x) - total;
+      const v = <f32>(<f64>load<f32>(x) - total);
       store<f32>(y, isLog ? v : exp1(v));
     }
   }
@@ -96,12 +96,12 @@ export function crossEntropyGrad(r: usize, tile: i32): void {
     for (let i = 0; i < n; i++) {
       const at = <usize>i << 2;
       const target: f32 = (i == label ? <f32>1 - eps : <f32>0) + eps / <f32>n;
-      store<f32>(dx + at, (exp1(load<f32>(x + at) - total) - target) * scale);
+      store<f32>(dx + at, (exp1(<f32>(<f64>load<f32>(x + at) - total)) - target) * scale);
     }
   }
 }
 
-/** How many rows have their largest element at the label; ties go to the first. One tile. */
+/** How many rows have their largest element at the label; ties go to the first, a row with a NaN is wrong. One tile. */
 export function countCorrect(r: usize, tile: i32): void {
   const count = load<i32>(r + CountCorrectArgs.COUNT);
   const n = load<i32>(r + CountCorrectArgs.CLASSES);
@@ -109,11 +109,20 @@ export function countCorrect(r: usize, tile: i32): void {
   let x: usize = load<usize>(r + CountCorrectArgs.X);
   let right = 0;
   for (let row = 0; row < count; row++, x += <usize>n << 2) {
-    let best = 0;
-    for (let i = 1; i < n; i++) {
-      if (load<f32>(x + (<usize>i << 2)) > load<f32>(x + (<usize>best << 2))) best = i;
+    let best = -1;
+    let top: f32 = 0;
+    for (let i = 0; i < n; i++) {
+      const v = load<f32>(x + (<usize>i << 2));
+      if (v != v) {
+        best = -1;
+        break;
+      }
+      if (best < 0 || v > top) {
+        best = i;
+        top = v;
+      }
     }
-    if (best == load<i32>(labels + (<usize>row << 2))) right++;
+    if (best >= 0 && best == load<i32>(labels + (<usize>row << 2))) right++;
   }
   store<f32>(load<usize>(r + CountCorrectArgs.Y), <f32>right);
 }

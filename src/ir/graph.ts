@@ -105,7 +105,7 @@ export class Graph {
     const { source } = variable;
     if (source.kind !== 'variable') throw new LensletError('value', 'Only a variable can be updated.');
     check(
-      sameShape(variable.shape, next.shape),
+      next.graph === this && next.dtype === 'f32' && sameShape(variable.shape, next.shape),
       'shape',
       () => `Update of "${source.name}": ${showType(variable)} cannot become ${showType(next)}.`,
     );

@@ -98,7 +98,7 @@ export function fillKernel(y: Value, value: number): WasmKernel {
   return {
     opcode: Opcode.FILL,
     tiles: Math.ceil(count / Layout.TILE),
-    args: [write(y), i32(count), f32(value)],
+    args: [write(y), i32(count), y.dtype === 'f32' ? f32(value) : i32(value)],
   };
 }
 

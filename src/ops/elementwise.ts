@@ -1,6 +1,7 @@
 /** Elementwise functions of one operand: activations and the like. */
 import { type Activation, Layout, Opcode, Unary } from '../../as/protocol.ts';
-import { sizeOf, type Tensor } from '../core/tensor.ts';
+import { check } from '../core/error.ts';
+import { showType, sizeOf, type Tensor } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
 import { f32, i32, read, type WasmKernel, write } from '../ir/kernel.ts';
 import { defineOp, noGrad, type OpDef } from '../ir/op.ts';
@@ -24,7 +25,7 @@ const sigmoidOf = (x: number) => 1 / (1 + Math.exp(-x));
 
 /** Names as in ONNX and PyTorch. Where the derivative reads the output, the input need not be kept. */
 const rules = {
-  relu: { kind: Unary.RELU, f: (x) => Math.max(x, 0), of: 'output', d: (y) => (y > 0 ? 1 : 0) },
+  relu: { kind: Unary.RELU, f: (x) => Math.max(x, 0), of: 'output', d: (y) => (y <= 0 ? 0 : 1) },
   leaky_relu: {
     kind: Unary.LEAKY_RELU,
     f: (x, a) => (x < 0 ? a * x : x),
@@ -41,7 +42,7 @@ const rules = {
     d: (y) => (B / A) * (A * A - y * y),
   },
   neg: { kind: Unary.NEG, f: (x) => -x, of: 'input', d: () => -1 },
-  abs: { kind: Unary.ABS, f: Math.abs, of: 'input', d: Math.sign },
+  abs: { kind: Unary.ABS, f: Math.abs, of: 'input', d: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0) },
   exp: { kind: Unary.EXP, f: Math.exp, of: 'output', d: (y) => y },
   log: { kind: Unary.LOG, f: Math.log, of: 'input', d: (x) => 1 / x },
   sqrt: { kind: Unary.SQRT, f: Math.sqrt, of: 'output', d: (y) => 0.5 / y },
@@ -111,7 +112,10 @@ function defineUnary(name: string, rule: Rule): { op: OpDef<UnaryAttrs>; gradOp:
   });
   const op = defineOp<UnaryAttrs>({
     name,
-    infer: ([x]) => [x!],
+    infer([x]) {
+      check(x!.dtype === 'f32', 'shape', () => `${name} takes an f32 tensor, not ${showType(x!)}.`);
+      return [x!];
+    },
     grad({ inputs: [x], outputs: [y], attrs }, [dy]) {
       return [apply1(gradOp, [rule.of === 'input' ? x : y, dy], attrs)];
     },

@@ -36,24 +36,20 @@ function kernel(
   return [{ opcode, tiles, args: [...buffers, i32(n), i32(classes), f32(a.labelSmoothing), i32(rows)] }];
 }
 
-/** Row by row: softmax, and the target distribution with smoothing. */
+/** Row by row: log-softmax, and the target distribution with smoothing. */
 function forRows(
   x: Tensor,
   labels: Tensor,
   eps: number,
-  visit: (at: number, p: number, q: number) => void,
+  visit: (at: number, logP: number, q: number) => void,
 ): void {
   const [n, classes] = x.shape;
   for (let row = 0; row < n; row++) {
     const scores = Array.from(x.data.subarray(row * classes, (row + 1) * classes));
     const top = Math.max(...scores);
-    const total = scores.reduce((s, v) => s + Math.exp(v - top), 0);
+    const total = Math.log(scores.reduce((s, v) => s + Math.exp(v - top), 0));
     scores.forEach((v, i) => {
-      visit(
-        row * classes + i,
-        Math.exp(v - top) / total,
-        (i === labels.data[row] ? 1 - eps : 0) + eps / classes,
-      );
+      visit(row * classes + i, v - top - total, (i === labels.data[row] ? 1 - eps : 0) + eps / classes);
     });
   }
 }
@@ -64,8 +60,8 @@ const crossEntropyGradOp = defineOp<CrossEntropyAttrs>({
   grad: noGrad,
   reference([x, labels, dloss], [dx], { labelSmoothing }) {
     const scale = (dloss as Tensor).data[0] / x!.shape[0];
-    forRows(x!, labels!, labelSmoothing, (i, p, q) => {
-      dx.data[i] = (p - q) * scale;
+    forRows(x!, labels!, labelSmoothing, (i, logP, q) => {
+      dx.data[i] = (Math.exp(logP) - q) * scale;
     });
   },
   wasm({ inputs: [x, labels, dloss], outputs: [dx], attrs }) {
@@ -85,10 +81,12 @@ const crossEntropyOp = defineOp<CrossEntropyAttrs>({
   grad: ({ inputs: [x, labels], attrs }, [dy]) => [apply1(crossEntropyGradOp, [x, labels, dy], attrs), null],
   reference([x, labels], [loss], { labelSmoothing }) {
     let sum = 0;
-    forRows(x!, labels!, labelSmoothing, (_, p, q) => {
-      if (q > 0) sum -= q * Math.log(p);
+    forRows(x!, labels!, labelSmoothing, (_, logP, q) => {
+      if (q > 0) sum -= q * logP;
     });
-    loss.data[0] = sum / x!.shape[0];
+    // A label outside the classes is refused before a run; should one come here, the loss says so.
+    const known = labels!.data.every((label) => label >= 0 && label < x!.shape[1]);
+    loss.data[0] = known ? sum / x!.shape[0] : Number.NaN;
   },
   wasm({ inputs: [x, labels], outputs: [loss], attrs }) {
     const buffers = [read(x), read(labels), write(loss), read(null), read(null)];
@@ -152,7 +150,7 @@ const countCorrectOp = defineOp<null>({
   },
 });
 
-/** How many rows of scores f32[N×classes] are largest at their label: a scalar. */
+/** How many rows of scores f32[N×classes] are largest at their label: a scalar. A row with a NaN never is. */
 export const countCorrect = (x: Value, labels: Value): Value => apply1(countCorrectOp, [x, labels], null);
 
 export const lossOps = { cross_entropy: crossEntropyOp, count_correct: countCorrectOp };

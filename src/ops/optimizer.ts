@@ -1,7 +1,7 @@
 /** Weight updates as operators, so that a training step is one graph. Formulas as in torch.optim. */
 import { Layout, Opcode, OptimizerKind } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
-import { sameShape, sizeOf, type Tensor } from '../core/tensor.ts';
+import { sameShape, showType, sizeOf, type Tensor, type TensorType } from '../core/tensor.ts';
 import { apply, type Value } from '../ir/graph.ts';
 import { f32, i32, read, type WasmKernel, write } from '../ir/kernel.ts';
 import { defineOp, noGrad } from '../ir/op.ts';
@@ -22,10 +22,32 @@ export interface AdamAttrs {
   readonly decoupled: boolean;
 }
 
+/** Checks that a gradient and the optimiser's state are as the weight, and `hyper` is there. */
+function checkStep(
+  name: string,
+  w: TensorType,
+  others: readonly TensorType[],
+  hyper: TensorType | null | undefined,
+): void {
+  check(
+    w.dtype === 'f32' && others.every((t) => t.dtype === 'f32' && sameShape(t.shape, w.shape)),
+    'shape',
+    () =>
+      `${name}: gradient and state must be as the weight ${showType(w)}, not ${others.map(showType).join(', ')}.`,
+  );
+  check(
+    hyper?.dtype === 'f32' && sameShape(hyper.shape, [2]),
+    'shape',
+    () =>
+      `${name}: needs the learning rate and the step's number as f32[2], not ${hyper ? showType(hyper) : 'nothing'}.`,
+  );
+}
+
 const sgdOp = defineOp<SgdAttrs>({
   name: 'sgd',
-  infer([w, g, v]) {
-    check(sameShape(w!.shape, g!.shape), 'shape', () => `sgd: weight [${w!.shape}], gradient [${g!.shape}].`);
+  infer([w, g, v, hyper], { momentum, nesterov }) {
+    checkStep('sgd', w!, v ? [g!, v] : [g!], hyper);
+    check(v || (!momentum && !nesterov), 'value', () => 'sgd: momentum and Nesterov need a velocity.');
     return v ? [w!, v] : [w!];
   },
   grad: noGrad,
@@ -62,12 +84,8 @@ const sgdOp = defineOp<SgdAttrs>({
 
 const adamOp = defineOp<AdamAttrs>({
   name: 'adam',
-  infer([w, g, m, v]) {
-    check(
-      sameShape(w!.shape, g!.shape),
-      'shape',
-      () => `adam: weight [${w!.shape}], gradient [${g!.shape}].`,
-    );
+  infer([w, g, m, v, hyper]) {
+    checkStep('adam', w!, [g!, m!, v!], hyper);
     return [w!, m!, v!];
   },
   grad: noGrad,

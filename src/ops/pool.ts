@@ -42,8 +42,20 @@ function infer(name: string, x: TensorType, a: PoolAttrs): TensorType[] {
     'shape',
     () => `${name} takes f32[N×C×H×W], not ${showType(x)}.`,
   );
+  const { kernel, stride, dilation, padding, divisorOverride: divisor } = a;
+  check(
+    [...kernel, ...stride, ...dilation, divisor ?? 1].every((v) => Number.isInteger(v) && v > 0),
+    'shape',
+    () =>
+      `${name}: kernel [${kernel}], stride [${stride}], dilation [${dilation}] and divisor ${divisor ?? ''} must be positive integers.`,
+  );
+  check(
+    padding.every((v) => Number.isInteger(v) && v >= 0),
+    'shape',
+    () => `${name}: padding [${padding}] must be integers from 0.`,
+  );
   const [n, c, h, w] = x.shape;
-  const [t, l, b, r] = a.padding;
+  const [t, l, b, r] = padding;
   const oh = outSize(h, a.kernel[0], a.stride[0], t, b, a.dilation[0], a.ceilMode);
   const ow = outSize(w, a.kernel[1], a.stride[1], l, r, a.dilation[1], a.ceilMode);
   check(
@@ -148,7 +160,8 @@ const maxPoolGradOp = defineOp<PoolAttrs>({
     forEach(x!, y!, (o, at, oy, ox) => {
       let winner = -1;
       forWindow(plane, a, oy, ox, (i) => {
-        if (winner < 0 && x!.data[at + i] === y!.data[o]) winner = i;
+        const v = x!.data[at + i];
+        if (winner < 0 && (v === y!.data[o] || Number.isNaN(v))) winner = i;
       });
       if (winner >= 0) dx.data[at + winner] += dy!.data[o];
     });

@@ -1,15 +1,17 @@
 /** Operators that move elements without changing them: reshape, transpose, slice, pad, concat. */
 import { check } from '../core/error.ts';
-import { type Shape, showType, sizeOf, stridesOf, type TensorType } from '../core/tensor.ts';
+import { type Shape, sameShape, showType, sizeOf, stridesOf, type TensorType } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
 import { defineOp } from '../ir/op.ts';
 import { type BoxCopy, copyKernels, copyReference, fillKernel } from './box.ts';
+
+const isSize = (d: number): boolean => Number.isInteger(d) && d >= 0;
 
 const reshapeOp = defineOp<{ readonly shape: Shape }>({
   name: 'reshape',
   infer([x], { shape }) {
     check(
-      sizeOf(shape) === sizeOf(x!.shape),
+      shape.every(isSize) && sizeOf(shape) === sizeOf(x!.shape),
       'shape',
       () => `${showType(x!)} cannot be reshaped to [${shape}].`,
     );
@@ -93,27 +95,31 @@ const turned = (b: BoxCopy): BoxCopy => ({
   yOffset: b.xOffset,
 });
 
+/** Checks that the elements which a slice takes of `x` exist. */
+function checkSlice(name: string, x: TensorType, { starts, steps, sizes }: SliceAttrs): void {
+  const rank = x.shape.length;
+  check(
+    [starts, steps, sizes].every((l) => l.length === rank && l.every(Number.isInteger)),
+    'shape',
+    () => `${name}: needs a whole start, step and size for each of the ${rank} dimensions of ${showType(x)}.`,
+  );
+  x.shape.forEach((n, i) => {
+    const last = starts[i] + (sizes[i] - 1) * steps[i];
+    const inside = sizes[i] === 0 || (Math.min(starts[i], last) >= 0 && Math.max(starts[i], last) < n);
+    check(
+      steps[i] !== 0 && sizes[i] >= 0 && inside,
+      'shape',
+      () =>
+        `${name}: dimension ${i} of ${showType(x)} has no ${sizes[i]} elements from ${starts[i]} by ${steps[i]}.`,
+    );
+  });
+}
+
 const sliceOp = defineOp<SliceAttrs>({
   name: 'slice',
   infer([x], attrs) {
-    const { starts, steps, sizes } = attrs;
-    const rank = x!.shape.length;
-    check(
-      [starts, steps, sizes].every((l) => l.length === rank),
-      'shape',
-      () => `slice: needs a start, a step and a size for each of the ${rank} dimensions of ${showType(x!)}.`,
-    );
-    x!.shape.forEach((n, i) => {
-      const last = starts[i] + (sizes[i] - 1) * steps[i];
-      const inside = sizes[i] === 0 || (Math.min(starts[i], last) >= 0 && Math.max(starts[i], last) < n);
-      check(
-        steps[i] !== 0 && sizes[i] >= 0 && inside,
-        'shape',
-        () =>
-          `slice: dimension ${i} of ${showType(x!)} has no ${sizes[i]} elements from ${starts[i]} by ${steps[i]}.`,
-      );
-    });
-    return [{ dtype: x!.dtype, shape: sizes }];
+    checkSlice('slice', x!, attrs);
+    return [{ dtype: x!.dtype, shape: attrs.sizes }];
   },
   grad: ({ inputs: [x], attrs }, [dy]) => [apply1(placeOp, [dy!], { ...attrs, shape: x!.shape, value: 0 })],
   reference: ([x], [y], attrs) => copyReference(x!.data, y.data, sliceBox(x!, attrs)),
@@ -131,7 +137,17 @@ interface PlaceAttrs extends SliceAttrs {
 /** The adjoint of slice: x put into a tensor of `value`s at the positions a slice would take. Pad is this, too. */
 const placeOp = defineOp<PlaceAttrs>({
   name: 'pad',
-  infer: ([x], { shape }) => [{ dtype: x!.dtype, shape }],
+  infer([x], attrs) {
+    const type = { dtype: x!.dtype, shape: attrs.shape };
+    check(attrs.shape.every(isSize), 'shape', () => `pad: [${attrs.shape}] is no shape.`);
+    checkSlice('pad', type, attrs);
+    check(
+      sameShape(x!.shape, attrs.sizes),
+      'shape',
+      () => `pad: ${showType(x!)} does not fill [${attrs.sizes}] elements of ${showType(type)}.`,
+    );
+    return [type];
+  },
   grad: (node, [dy]) => [
     slice(dy!, { starts: node.attrs.starts, steps: node.attrs.steps, sizes: node.attrs.sizes }),
   ],
@@ -150,9 +166,9 @@ const placeOp = defineOp<PlaceAttrs>({
  */
 export function pad(x: Value, before: readonly number[], after: readonly number[], value = 0): Value {
   check(
-    before.length === x.shape.length && after.length === x.shape.length,
+    [before, after].every((l) => l.length === x.shape.length && l.every(Number.isInteger)),
     'shape',
-    () => `pad: needs two numbers for each of the ${x.shape.length} dimensions.`,
+    () => `pad: needs two whole numbers for each of the ${x.shape.length} dimensions.`,
   );
   const cut = (n: number) => Math.max(0, -n);
   const kept = x.shape.map((n, i) => n - cut(before[i]) - cut(after[i]));
@@ -175,7 +191,7 @@ const concatOp = defineOp<{ readonly axis: number }>({
   infer(xs, { axis }) {
     const first = xs[0]!;
     check(
-      axis >= 0 && axis < first.shape.length,
+      Number.isInteger(axis) && axis >= 0 && axis < first.shape.length,
       'shape',
       () => `concat: ${showType(first)} has no axis ${axis}.`,
     );
@@ -201,7 +217,7 @@ const concatOp = defineOp<{ readonly axis: number }>({
     });
   },
   reference(xs, [y], { axis }) {
-    concatBoxes(xs, y, axis).forEach((box, i) => copyReference(xs[i]!.data, y.data, box));
+    for (const [i, box] of concatBoxes(xs, y, axis).entries()) copyReference(xs[i]!.data, y.data, box);
   },
   wasm({ inputs, outputs: [y], attrs: { axis } }) {
     const boxes = concatBoxes(inputs, y, axis);

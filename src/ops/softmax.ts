@@ -58,8 +58,9 @@ function define(isLog: boolean): OpDef<SoftmaxAttrs> {
   return defineOp<SoftmaxAttrs>({
     name,
     infer([x], { axis }) {
+      check(x!.dtype === 'f32', 'shape', () => `${name} takes an f32 tensor, not ${showType(x!)}.`);
       check(
-        axis >= 0 && axis < x!.shape.length,
+        Number.isInteger(axis) && axis >= 0 && axis < x!.shape.length,
         'shape',
         () => `${name}: ${showType(x!)} has no axis ${axis}.`,
       );

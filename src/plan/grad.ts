@@ -2,6 +2,7 @@
 import { check } from '../core/error.ts';
 import { sizeOf, tensor } from '../core/tensor.ts';
 import type { Value } from '../ir/graph.ts';
+import { noGrad } from '../ir/op.ts';
 import { add } from '../ops/binary.ts';
 
 /**
@@ -20,6 +21,11 @@ export function gradients(loss: Value, wrt: readonly Value[]): Map<Value, Value>
     if (!node.outputs.some((y) => needed.has(y))) continue;
     const dOut = node.outputs.map((y) => grads.get(y) ?? null);
     if (dOut.every((d) => d === null)) continue;
+    check(
+      node.op.grad !== noGrad,
+      'unsupported',
+      () => `The loss depends on the parameters through "${node.op.name}", which has no gradient.`,
+    );
     const dIn = node.op.grad(node, dOut);
     node.inputs.forEach((x, k) => {
       const d = dIn[k];

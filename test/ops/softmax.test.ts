@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { tensor } from '../../src/core/tensor.ts';
+import { Graph } from '../../src/ir/graph.ts';
+import { logSoftmax, softmax } from '../../src/ops/softmax.ts';
+import { checkOp, randomTensor } from '../op.ts';
+
+const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
+
+for (const [name, op] of Object.entries({ softmax, logSoftmax })) {
+  describe(name, () => {
+    for (const shape of [[1], [7], [3, 5], [2, 3, 4, 5]]) {
+      for (const axis of shape.keys()) {
+        it(`[${shape}] along ${axis}`, () =>
+          checkOp({ build: ([x]) => op(x, axis), inputs: [randomTensor('x', shape, -3, 3)] }));
+      }
+    }
+
+    for (const shape of [
+      [3, 1000],
+      [700, 2],
+      [1, 9000],
+      [2, 9, 600],
+    ]) {
+      it(`[${shape}] along 1`, () =>
+        checkOp({
+          build: ([x]) => op(x, 1),
+          inputs: [randomTensor('x', shape, -8, 8)],
+          step: 0,
+          differentiate: [0],
+        }));
+    }
+
+    it('of large scores, without overflow', async () => {
+      const x = tensor([4, 3], [1e4, 1e4 + 1, 1e4 - 1, -1e4, -1e4, 1e4, 88, 89, 90, -104, -105, -106]);
+      await checkOp({ build: ([v]) => op(v), inputs: [x], step: 0, differentiate: [0] });
+    });
+
+    it('with −∞, +∞ and NaN', async () => {
+      const x = tensor([5, 3], [-inf, 1, 2, inf, 1, 2, nan, 1, 2, -inf, -inf, -inf, 1, nan, -inf]);
+      await checkOp({ build: ([v]) => op(v), inputs: [x], step: 0 });
+    });
+
+    it('refuses axes that are not there and integers', () => {
+      const graph = new Graph();
+      const x = graph.input('x', { dtype: 'f32', shape: [2, 3] });
+      const k = graph.input('k', { dtype: 'i32', shape: [2, 3] });
+      expect(() => op(x, 2)).toThrow(/f32\[2×3\] has no axis 2/);
+      expect(() => op(x, -1)).toThrow(/no axis -1/);
+      expect(() => op(k, 1)).toThrow(/takes an f32 tensor, not i32\[2×3\]/);
+    });
+  });
+}
