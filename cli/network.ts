@@ -1,0 +1,109 @@
+/** From what the user names (a network, a file) to a session on a backend. */
+import { fileURLToPath } from 'node:url';
+import { modelByName, models } from '../models/index.ts';
+import { weightsUrls } from '../models/weights.ts';
+import type { Backend } from '../src/backend.ts';
+import { check } from '../src/core/error.ts';
+import type { Tensor } from '../src/core/tensor.ts';
+import { parseSafetensors, type Safetensors } from '../src/io/safetensors.ts';
+import type { Model } from '../src/nn/builder.ts';
+import { ReferenceBackend } from '../src/reference/index.ts';
+import { Session } from '../src/session.ts';
+import { createBackend } from '../workers/node.ts';
+import { exists, readBytes } from './files.ts';
+import type { CommonOptions } from './options.ts';
+
+export interface Network {
+  readonly model: Model;
+  /** null: as initialised. */
+  readonly weights: ReadonlyMap<string, Tensor> | null;
+}
+
+/** Whether a network of that name comes with Lenslet. */
+export const isNetwork = (name: string): boolean => models.some((m) => m.name === name);
+
+const names = (): string => models.map((m) => m.name).join(', ');
+
+const named = (path: string, cause: unknown): never => {
+  if (cause instanceof Error) cause.message = `${path}: ${cause.message}`;
+  throw cause;
+};
+
+/**
+ * Reads a safetensors file; errors name it.
+ * @throws LensletError 'unknown' when there is none, with the networks when a network may have been meant
+ */
+export async function readWeights(path: string): Promise<Safetensors> {
+  check(
+    /[./\\]/.test(path) || (await exists(path)),
+    'unknown',
+    () => `There is no network and no file "${path}"; the networks are ${names()}.`,
+  );
+  const bytes = await readBytes(path);
+  try {
+    return parseSafetensors(bytes);
+  } catch (cause) {
+    return named(path, cause);
+  }
+}
+
+/** The weights of a model in a file: of a checkpoint those of the network, without the optimiser's variables. */
+function networkTensors({ tensors, metadata }: Safetensors): Map<string, Tensor> {
+  if (!metadata.progress) return tensors;
+  return new Map([...tensors].filter(([name]) => !/^(optimizer|best)\./.test(name)));
+}
+
+/** A network by the name of its architecture, not trained. */
+export const untrained = (name: string): Network => ({ model: modelByName(name), weights: null });
+
+/**
+ * A network with weights: a name stands for the weights that come with Lenslet, else a safetensors file.
+ * @param arch says what network the file is for when the file does not
+ * @throws LensletError 'unknown' for an unknown network or file, 'format' for a file that is none
+ */
+export async function trained(nameOrFile: string, arch?: string): Promise<Network> {
+  if (!isNetwork(nameOrFile)) return fromFile(nameOrFile, arch);
+  const url = weightsUrls[nameOrFile];
+  const path = url && fileURLToPath(url);
+  check(
+    path && (await exists(path)),
+    'unknown',
+    () =>
+      `${nameOrFile} comes without trained weights: train it (lenslet train ${nameOrFile}), then name the file.`,
+  );
+  return { model: modelByName(nameOrFile), weights: (await readWeights(path)).tensors };
+}
+
+async function fromFile(path: string, arch?: string): Promise<Network> {
+  const file = await readWeights(path);
+  const name = arch ?? file.metadata.model;
+  check(
+    name,
+    'unknown',
+    () => `${path} does not say which network it is for: name it with --arch (${names()}).`,
+  );
+  return { model: modelByName(name), weights: networkTensors(file) };
+}
+
+/** A name is a network to start anew, a file one to go on from. */
+export const trainable = (nameOrFile: string, arch?: string): Promise<Network> =>
+  isNetwork(nameOrFile) ? Promise.resolve(untrained(nameOrFile)) : fromFile(nameOrFile, arch);
+
+export const openBackend = ({ backend, threads }: CommonOptions): Promise<Backend> =>
+  backend === 'reference' ? Promise.resolve(new ReferenceBackend()) : createBackend({ threads });
+
+/** Runs `use` with the network on the backend asked for, and frees both. */
+export async function withSession<T>(
+  { model, weights }: Network,
+  options: CommonOptions & { readonly seed?: number },
+  use: (session: Session) => Promise<T>,
+): Promise<T> {
+  const backend = await openBackend(options);
+  try {
+    const session = await Session.create(model, backend, { seed: options.seed });
+    if (weights) await session.loadStateDict(weights);
+    return await use(session);
+  } finally {
+    backend.dispose();
+  }
+}

@@ -1,0 +1,57 @@
+// A small server for a built app: right types, and the headers that give a page threads.
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { extname, join, normalize, sep } from 'node:path';
+
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json',
+  '.webmanifest': 'application/manifest+json',
+  '.wasm': 'application/wasm',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+};
+
+const isFile = async (path) => (await stat(path).catch(() => null))?.isFile() ?? false;
+
+/** Where in `folder` a request points; null outside of it. */
+function locate(folder, url) {
+  try {
+    const { pathname } = new URL(url, 'http://localhost');
+    const path = normalize(join(folder, decodeURIComponent(pathname)));
+    return path.startsWith(folder + sep) || path === folder ? path : null;
+  } catch {
+    return null;
+  }
+}
+
+async function answer(folder, request, response) {
+  let path = locate(folder, request.url);
+  if (path && !(await isFile(path))) path = join(path, 'index.html');
+  if (!path || path.includes('\0') || !(await isFile(path))) {
+    response.writeHead(404, { 'Content-Type': 'text/plain' }).end('Not found\n');
+    return;
+  }
+  response.writeHead(200, {
+    'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
+    'Cache-Control': 'no-cache',
+    'Cross-Origin-Opener-Policy': 'same-origin',
+    'Cross-Origin-Embedder-Policy': 'require-corp',
+  });
+  if (request.method === 'HEAD') response.end();
+  else createReadStream(path).pipe(response);
+}
+
+/** Serves `folder` to this machine only; resolves to the server, rejects when the port is taken. */
+export function serve(folder, port) {
+  const server = createServer((request, response) => {
+    answer(normalize(folder).replace(/[\\/]$/, ''), request, response).catch(() => response.destroy());
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+}
