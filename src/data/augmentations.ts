@@ -3,7 +3,7 @@ import { type Augmentation, compose, flip, padCrop, warp } from './augment.ts';
 
 /** Hands differ in slant, size and place, and no two strokes are alike. */
 export const digitAugmentation = (): Augmentation =>
-  warp({ degrees: 10, scale: [0.88, 1.12], shear: 10, translate: 1.5, elastic: { alpha: 18, sigma: 4 } });
+  warp({ degrees: 7.5, scale: [0.92, 1.08], shear: 7.5, translate: 1, elastic: { alpha: 14, sigma: 4 } });
 
 /** Pad by 4, crop, flip: He et al. 2016, section 4.2. */
 export const photoAugmentation = (): Augmentation => compose(padCrop({ pad: 4 }), flip());
