@@ -1,11 +1,30 @@
 /** All networks by name. */
 import { LensletError } from '../src/core/error.ts';
 import type { Model } from '../src/nn/builder.ts';
+import { alexnet, alexnet2012 } from './alexnet.ts';
+import { cifarPlainNets, cifarResNets } from './cifar-resnet.ts';
+import { googlenet } from './googlenet.ts';
+import { inceptionV3 } from './inception.ts';
 import { lenet5, lenet5Modern } from './lenet5.ts';
+import { resnet18, resnet34, resnet50, resnet101, resnet152 } from './resnet.ts';
 
 export { lenet5, lenet5Modern };
 
-export const models: readonly Model[] = [lenet5Modern, lenet5];
+export const models: readonly Model[] = [
+  lenet5Modern,
+  lenet5,
+  alexnet,
+  alexnet2012,
+  googlenet,
+  inceptionV3,
+  resnet18,
+  resnet34,
+  resnet50,
+  resnet101,
+  resnet152,
+  ...cifarResNets,
+  ...cifarPlainNets,
+];
 
 /** @throws LensletError 'unknown', naming those that there are */
 export function modelByName(name: string): Model {

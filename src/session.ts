@@ -109,24 +109,30 @@ export class Session {
   }
 
   /**
-   * Sets the model's variables; nothing is changed unless all fit.
+   * Sets the model's variables; nothing is changed unless all fit. What only training has (auxiliary heads) may be
+   * there or not; PyTorch's counters "num_batches_tracked" are left out.
    * @throws LensletError 'unknown' for missing or surplus names, 'shape', 'value' for NaN or infinity
    */
   async loadStateDict(dict: ReadonlyMap<string, Tensor>): Promise<void> {
-    const missing = [...this.variables.values()].filter((v) => v.role !== 'optimizer' && !dict.has(v.name));
+    const given = new Map([...dict].filter(([name]) => !name.endsWith('.num_batches_tracked')));
+    const specs = new Map(this.variables);
+    if ([...given.keys()].some((name) => !specs.has(name))) {
+      for (const spec of this.#specs(true)) specs.set(spec.name, spec);
+    }
+    const missing = this.#specs(false).filter((v) => !given.has(v.name));
     check(
       missing.length === 0,
       'unknown',
       () => `The weights are not those of ${this.model.name}: ${list(missing.map((v) => v.name))} missing.`,
     );
-    const surplus = [...dict.keys()].filter((name) => !this.variables.has(name));
+    const surplus = [...given.keys()].filter((name) => !specs.has(name));
     check(
       surplus.length === 0,
       'unknown',
       () => `The weights are not those of ${this.model.name}: ${list(surplus)} unknown to it.`,
     );
-    for (const [name, value] of dict) {
-      const { shape } = this.variables.get(name) as VariableSpec;
+    for (const [name, value] of given) {
+      const { shape } = specs.get(name) as VariableSpec;
       check(
         sameShape(shape, value.shape) && value.dtype === 'f32',
         'shape',
@@ -138,7 +144,18 @@ export class Session {
         () => `"${name}" holds NaN or infinity: the file is damaged.`,
       );
     }
-    for (const [name, value] of dict) await this.#store.write(name, value);
+    for (const [name, value] of given) {
+      if (!this.variables.has(name)) this.#store.add(specs.get(name) as VariableSpec);
+      await this.#store.write(name, value);
+    }
+  }
+
+  /** The variables of the network's inference or training form. */
+  #specs(training: boolean): VariableSpec[] {
+    const graph = new Graph();
+    const shape = [1, ...this.model.input];
+    this.model.build(new Builder(graph, training), graph.input('x', { dtype: 'f32', shape }));
+    return [...graph.variables.values()].map((v) => v.spec);
   }
 
   /** All variables back to their initial values. */

@@ -21,22 +21,31 @@ export interface Model {
   loss?(b: Builder, scores: Value, labels: Value): Value;
 }
 
+/** Scores of a head inside the network that only training has. */
+export interface Auxiliary {
+  readonly scores: Value;
+  /** Weight of its loss beside that of the network's scores. */
+  readonly weight: number;
+}
+
 export class Builder {
   /**
    * @param training whether layers behave as in training (dropout, batch statistics)
    * @param path prefix of the names
    * @param taps named values inside the network, for looking at them
+   * @param auxiliaries heads that the network has added for training
    */
   constructor(
     readonly graph: Graph,
     readonly training: boolean,
     readonly path = '',
     readonly taps: Map<string, Value> = new Map(),
+    readonly auxiliaries: Auxiliary[] = [],
   ) {}
 
   /** The builder for a part: its names start with this one's path, the part's name and a dot. */
   at(name: string | number): Builder {
-    return new Builder(this.graph, this.training, `${this.path}${name}.`, this.taps);
+    return new Builder(this.graph, this.training, `${this.path}${name}.`, this.taps, this.auxiliaries);
   }
 
   /**
@@ -56,5 +65,10 @@ export class Builder {
   tap(name: string, value: Value): Value {
     this.taps.set(this.path + name, value);
     return value;
+  }
+
+  /** The seed of the run's random numbers: the input "seed", i32[1], of graphs that draw any. */
+  seed(): Value {
+    return this.graph.inputs.get('seed') ?? this.graph.input('seed', { dtype: 'i32', shape: [1] });
   }
 }

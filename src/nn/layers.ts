@@ -1,15 +1,18 @@
 /** Layers: operators with their variables. Names of variables as in torch.nn ("weight", "bias"). */
+import { hashString } from '../core/random.ts';
 import { type Shape, sizeOf, tensor } from '../core/tensor.ts';
 import type { Initializer, Value } from '../ir/graph.ts';
+import { type BatchNormOptions, batchNormInference, batchNormTraining } from '../ops/batch-norm.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { type Conv2dOptions, conv2d as conv2dOp } from '../ops/conv2d.ts';
+import { dropout as dropoutOp } from '../ops/dropout.ts';
 import { unary } from '../ops/elementwise.ts';
-import { linear as linearOp } from '../ops/matmul.ts';
+import { linear as linearOp, matmul } from '../ops/matmul.ts';
 import { avgPool2d } from '../ops/pool.ts';
-import { reduceSum } from '../ops/reduce.ts';
+import { reduceMean, reduceSum } from '../ops/reduce.ts';
 import { reshape } from '../ops/shape.ts';
 import type { Builder } from './builder.ts';
-import { constant, heNormal, zeros } from './init.ts';
+import { constant, heNormal, ones, zeros } from './init.ts';
 
 export interface LayerOptions {
   readonly weightInit?: Initializer;
@@ -69,4 +72,49 @@ export function rbf(x: Value, codes: Value): Value {
   const [units, size] = codes.shape;
   const distance = sub(reshape(x, [-1, 1, size]), reshape(codes, [1, units, size]));
   return reduceSum(unary('square', distance), [2]);
+}
+
+/**
+ * Batch normalisation of x [N,C,…]: with the batch's statistics in training, with the running ones otherwise.
+ * Variables weight and bias [C], buffers running_mean and running_var [C].
+ */
+export function batchNorm(
+  b: Builder,
+  x: Value,
+  options: BatchNormOptions & { readonly weightInit?: Initializer } = {},
+): Value {
+  const shape = [x.shape[1]];
+  const weight = b.param('weight', shape, options.weightInit ?? ones);
+  const bias = b.param('bias', shape, zeros);
+  const mean = b.buffer('running_mean', shape, zeros);
+  const variance = b.buffer('running_var', shape, ones);
+  if (b.training) return batchNormTraining(x, weight, bias, { mean, variance }, options);
+  return batchNormInference(x, weight, bias, mean, variance, options.eps);
+}
+
+/** In training, a share p of x becomes 0, another one at every run; the builder's path tells layers apart. */
+export const dropout = (b: Builder, x: Value, p: number): Value =>
+  b.training ? dropoutOp(x, b.seed(), { p, stream: hashString(b.path) | 0 }) : x;
+
+/** Mean over height and width: [N,C,H,W] → [N,C]. */
+export const globalAvgPool2d = (x: Value): Value => reduceMean(x, [2, 3]);
+
+/** Averages over a grid of `size`×`size` windows that may overlap: cell i is rows ⌊iH/size⌋ … ⌈(i+1)H/size⌉ − 1. */
+export function adaptiveAvgPool2d(x: Value, size: number): Value {
+  const [, , h, w] = x.shape;
+  if (h === size && w === size) return x;
+  if (h % size === 0 && w % size === 0) return avgPool2d(x, [h / size, w / size]);
+  const average = (n: number) => x.graph.constant(tensor([size, n], windowMeans(size, n)));
+  return matmul(average(h), matmul(x, average(w), false, true));
+}
+
+/** [cells][n]: what each of n elements counts in the mean of each cell. */
+function windowMeans(cells: number, n: number): Float32Array {
+  const weights = new Float32Array(cells * n);
+  for (let i = 0; i < cells; i++) {
+    const begin = Math.floor((i * n) / cells);
+    const end = Math.ceil(((i + 1) * n) / cells);
+    weights.fill(1 / (end - begin), i * n + begin, i * n + end);
+  }
+  return weights;
 }

@@ -1,7 +1,7 @@
 /** Loss, accuracy and confusion over a data set. */
 import { batches } from '../data/batches.ts';
 import { fitCanvas, type ImageSet } from '../data/dataset.ts';
-import { crossEntropy } from '../ops/loss.ts';
+import { modelLoss } from '../nn/loss.ts';
 import { classify, type Session } from '../session.ts';
 
 export interface Evaluation {
@@ -31,7 +31,7 @@ export async function evaluate(session: Session, images: ImageSet, batch = 250):
       const scores = model.build(b, b.graph.input('x', x));
       const target = b.graph.input('labels', labels);
       b.graph.output('scores', scores);
-      b.graph.output('loss', model.loss?.(b, scores, target) ?? crossEntropy(scores, target));
+      b.graph.output('loss', modelLoss(model, b, scores, target));
     });
     const results = await executable.run({ x, labels });
     loss += results.loss.data[0] * n;

@@ -136,7 +136,7 @@ class Run {
     readonly session: Session,
     readonly options: FitOptions,
   ) {
-    this.#trainer = new Trainer(session, options.optimizer);
+    this.#trainer = new Trainer(session, options.optimizer, options.seed);
     this.#train = fitToModel(session, options.train);
     this.#perEpoch = Math.ceil(this.#train.count / options.batch);
   }

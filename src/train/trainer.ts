@@ -1,9 +1,13 @@
 /** One training step as one graph: forward, loss, backward and update. */
 import type { Executable } from '../backend.ts';
 import { check } from '../core/error.ts';
-import { type Tensor, tensor } from '../core/tensor.ts';
+import { Random } from '../core/random.ts';
+import { type Shape, type Tensor, tensor } from '../core/tensor.ts';
 import type { Batch } from '../data/batches.ts';
-import { countCorrect, crossEntropy } from '../ops/loss.ts';
+import type { Value } from '../ir/graph.ts';
+import type { Builder, Model } from '../nn/builder.ts';
+import { modelLoss } from '../nn/loss.ts';
+import { countCorrect } from '../ops/loss.ts';
 import { gradients } from '../plan/grad.ts';
 import type { Session } from '../session.ts';
 import type { Optimizer } from './optimizer.ts';
@@ -15,35 +19,51 @@ export interface StepResult {
   readonly correct: number;
 }
 
+/**
+ * Appends a training step: inputs "x" f32[shape], "labels" i32[N], "hyper" f32[2] (learning rate, step) and, where
+ * the network draws random numbers, "seed" i32[1]; outputs "loss" and "correct"; updates of all parameters.
+ * @param shape of the images, [N,C,H,W]
+ * @returns the gradients by parameter name
+ */
+export function buildStep(b: Builder, model: Model, optimizer: Optimizer, shape: Shape): Map<string, Value> {
+  const { graph } = b;
+  const x = graph.input('x', { dtype: 'f32', shape });
+  const labels = graph.input('labels', { dtype: 'i32', shape: [shape[0]] });
+  const hyper = graph.input('hyper', { dtype: 'f32', shape: [2] });
+  const scores = model.build(b, x);
+  const loss = modelLoss(model, b, scores, labels);
+  graph.output('loss', loss);
+  graph.output('correct', countCorrect(scores, labels));
+  const parameters = [...graph.variables.values()].filter((v) => v.spec.role === 'parameter');
+  const grads = gradients(
+    loss,
+    parameters.map((p) => p.value),
+  );
+  const byName = new Map<string, Value>();
+  for (const { spec, value } of parameters) {
+    const gradient = grads.get(value);
+    if (!gradient) continue;
+    byName.set(spec.name, gradient);
+    optimizer.apply(b, spec.name, value, gradient, hyper);
+  }
+  return byName;
+}
+
 export class Trainer {
   readonly #hyper = tensor([2]);
 
+  /** @param seed dropout's masks are a function of this and the step's number */
   constructor(
     readonly session: Session,
     readonly optimizer: Optimizer,
+    readonly seed = 0,
   ) {}
 
   /** The plan for batches of this size and image shape. */
-  plan([n, c, h, w]: readonly number[]): Promise<Executable> {
+  plan(shape: Shape): Promise<Executable> {
     const { session, optimizer } = this;
-    return session.plan(`train ${[n, c, h, w]} ${optimizer.name}`, true, (b) => {
-      const { graph } = b;
-      const x = graph.input('x', { dtype: 'f32', shape: [n, c, h, w] });
-      const labels = graph.input('labels', { dtype: 'i32', shape: [n] });
-      const hyper = graph.input('hyper', { dtype: 'f32', shape: [2] });
-      const scores = session.model.build(b, x);
-      const loss = session.model.loss?.(b, scores, labels) ?? crossEntropy(scores, labels);
-      graph.output('loss', loss);
-      graph.output('correct', countCorrect(scores, labels));
-      const parameters = [...graph.variables.values()].filter((v) => v.spec.role === 'parameter');
-      const grads = gradients(
-        loss,
-        parameters.map((p) => p.value),
-      );
-      for (const { spec, value } of parameters) {
-        const gradient = grads.get(value);
-        if (gradient) optimizer.apply(b, spec.name, value, gradient, hyper);
-      }
+    return session.plan(`train ${shape} ${optimizer.name}`, true, (b) => {
+      buildStep(b, session.model, optimizer, shape);
     });
   }
 
@@ -55,7 +75,11 @@ export class Trainer {
   async step({ x, labels }: Batch, lr: number, step: number): Promise<StepResult> {
     const executable = await this.plan(x.shape);
     this.#hyper.data.set([lr, step]);
-    const { loss, correct } = await executable.run({ x, labels, hyper: this.#hyper as Tensor });
+    const feeds: Record<string, Tensor> = { x, labels, hyper: this.#hyper };
+    if (executable.inputs.has('seed')) {
+      feeds.seed = tensor([1], new Int32Array([new Random(this.seed).at('step', step).key]));
+    }
+    const { loss, correct } = await executable.run(feeds);
     check(
       Number.isFinite(loss.data[0]),
       'value',
