@@ -1,0 +1,158 @@
+/** Times the kernels of single nodes on one thread, beside the arithmetic peak of the same binary in the same run. */
+import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { Layout } from '../../as/protocol.ts';
+import { Random } from '../../src/core/random.ts';
+import { sizeOf, type Tensor, tensor } from '../../src/core/tensor.ts';
+import { Graph, type Node } from '../../src/ir/graph.ts';
+import type { Buffer as Operand, WasmKernel } from '../../src/ir/kernel.ts';
+import type { OpDef } from '../../src/ir/op.ts';
+
+setFlagsFromString('--experimental-wasm-relaxed-simd');
+
+export type Binary = 'simd' | 'threads' | 'relaxed';
+
+/** A module whose run(n, x, y) does 12·n vector multiply–adds: fused, or as product and sum. */
+function peakModule(fused: boolean): Uint8Array<ArrayBuffer> {
+  const section = (id: number, body: number[]) => [id, ...leb(body.length), ...body];
+  const leb = (n: number): number[] => (n < 128 ? [n] : [(n & 127) | 128, ...leb(n >> 7)]);
+  const accumulators = Array.from({ length: 12 }, (_, i) => 5 + i);
+  const simd = (opcode: number) => [0xfd, ...leb(opcode)];
+  const step = (a: number) =>
+    fused
+      ? [0x20, 3, 0x20, 4, 0x20, a, ...simd(0x105), 0x21, a]
+      : [0x20, a, 0x20, 3, ...simd(0xe6), 0x20, 4, ...simd(0xe4), 0x21, a];
+  const body = [
+    ...[1, 14, 0x7b],
+    ...[0x20, 1, ...simd(0x13), 0x21, 3, 0x20, 2, ...simd(0x13), 0x21, 4],
+    ...accumulators.flatMap((a) => [0x43, 0, 0, 0x80 + a, 0x3f, ...simd(0x13), 0x21, a]),
+    ...[0x03, 0x40],
+    ...accumulators.flatMap(step),
+    ...[0x20, 0, 0x41, 1, 0x6b, 0x22, 0, 0x0d, 0, 0x0b],
+    ...[0x20, 5, ...accumulators.slice(1).flatMap((a) => [0x20, a, ...simd(0xe4)]), ...simd(0x1f), 0, 0x0b],
+  ];
+  return Uint8Array.from([
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, [1, 0x60, 3, 0x7f, 0x7d, 0x7d, 1, 0x7d]),
+    ...section(3, [1, 0]),
+    ...section(7, [1, 3, 0x72, 0x75, 0x6e, 0, 0]),
+    ...section(10, [1, ...leb(body.length), ...body]),
+  ]);
+}
+
+const fastest = (times: number, act: () => void): number => {
+  let best = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < times; i++) {
+    const start = performance.now();
+    act();
+    best = Math.min(best, performance.now() - start);
+  }
+  return best;
+};
+
+interface Kernels {
+  setup(thread: number): void;
+  execute(begin: number, end: number, threads: number): number;
+}
+
+const PROGRAM = Layout.SCRATCH + Layout.SCRATCH_BYTES;
+const HEAP = PROGRAM + 65536;
+
+export class Machine {
+  readonly #memory: WebAssembly.Memory;
+  readonly #kernels: Kernels;
+  readonly #peak: (n: number, x: number, y: number) => number;
+  readonly #random = new Random(1);
+  #total = 0;
+
+  constructor(binary: Binary) {
+    this.#memory = new WebAssembly.Memory({ initial: 8192, maximum: 65536, shared: binary !== 'simd' });
+    const code = readFileSync(`build/wasm/${binary}.wasm`);
+    const env = { memory: this.#memory, abort() {} };
+    this.#kernels = new WebAssembly.Instance(new WebAssembly.Module(code), { env })
+      .exports as unknown as Kernels;
+    this.#kernels.setup(0);
+    const peak = new WebAssembly.Instance(new WebAssembly.Module(peakModule(binary === 'relaxed')));
+    this.#peak = peak.exports.run as (n: number, x: number, y: number) => number;
+    this.peak();
+  }
+
+  /** GFLOP/s that this thread reaches without touching memory. */
+  peak(): number {
+    return (300000 * 96) / fastest(4, () => this.#peak(300000, 1.0001, 0.5)) / 1e6;
+  }
+
+  random(...shape: number[]): Tensor {
+    return tensor(
+      shape,
+      Float32Array.from({ length: sizeOf(shape) }, () => this.#random.between(-1, 1)),
+    );
+  }
+
+  /** Milliseconds of all nodes timed since the last call. */
+  total(): number {
+    const total = this.#total;
+    this.#total = 0;
+    return total;
+  }
+
+  /** Prints the best time of each kernel of a node, and what share of the peak `macs` multiply–adds then are. */
+  time<A>(name: string, op: OpDef<A>, inputs: readonly (Tensor | null)[], attrs: A, macs: number): void {
+    const graph = new Graph();
+    graph.apply(
+      op,
+      inputs.map((t, i) => t && graph.input(`${i}`, t)),
+      attrs,
+    );
+    const node = graph.nodes[0];
+    const place = this.#place(node, inputs);
+    const kernels = op.wasm(node as Node<A>);
+    const times = Math.max(5, Math.min(400, Math.floor(4e9 / macs)));
+    const each = kernels.map((kernel) => {
+      const end = this.#encode(kernel, place);
+      return fastest(times, () => this.#kernels.execute(PROGRAM, end, 1));
+    });
+    const ms = each.reduce((a, b) => a + b, 0);
+    this.#total += ms;
+    const rate = (2 * macs) / ms / 1e6;
+    const parts = kernels.map((k, i) => `${k.opcode}: ${each[i].toFixed(3)} in ${k.tiles}`).join(', ');
+    const share = `${((100 * rate) / this.peak()).toFixed(0)} %`;
+    console.log(
+      `${name.padEnd(24)} ${ms.toFixed(3).padStart(8)} ms ${rate.toFixed(1).padStart(5)} GFLOP/s ${share.padStart(5)}  ${parts}`,
+    );
+  }
+
+  #place(node: Node, inputs: readonly (Tensor | null)[]): (buffer: Operand) => number {
+    const places = new Map<Operand, number>();
+    let top = HEAP;
+    const place = (buffer: Operand): number => {
+      const known = places.get(buffer);
+      if (known !== undefined) return known;
+      const at = top;
+      top +=
+        Math.ceil(('scratch' in buffer ? buffer.bytes : 4 * sizeOf(buffer.shape)) / Layout.ALIGN) *
+        Layout.ALIGN;
+      places.set(buffer, at);
+      return at;
+    };
+    node.inputs.forEach((v, i) => {
+      if (v) new Float32Array(this.#memory.buffer, place(v)).set(inputs[i]!.data);
+    });
+    return place;
+  }
+
+  #encode(kernel: WasmKernel, place: (buffer: Operand) => number): number {
+    const words = 5 + kernel.args.length;
+    const view = new DataView(this.#memory.buffer, PROGRAM);
+    const header = [kernel.opcode, 4 * words, kernel.tiles, 0, PROGRAM + 4096];
+    header.forEach((v, i) => {
+      view.setInt32(4 * i, v, true);
+    });
+    kernel.args.forEach((arg, i) => {
+      if (arg.kind === 'f32') view.setFloat32(20 + 4 * i, arg.value, true);
+      else
+        view.setInt32(20 + 4 * i, arg.kind === 'i32' ? arg.value : arg.buffer ? place(arg.buffer) : 0, true);
+    });
+    return PROGRAM + 4 * words;
+  }
+}
