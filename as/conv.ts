@@ -5,8 +5,11 @@
  */
 import { activateRange } from './activation';
 import { copyStrip, gemmPanels } from './gemm';
+import {
+  c, dh, dw, h, kh, kw, loadGeometry, m, n, ow, pixels, pl, pt, sh, sw, taps, w, xImage, xPlane, yImage, yPlane,
+} from './geometry';
 import { panelCount, panelStart } from './pack';
-import { ConvArgs, ConvPadArgs } from './protocol';
+import { Activation, ConvArgs, ConvPadArgs } from './protocol';
 import { copy, fill } from './simd';
 
 /** How eight columns lie in memory. */
@@ -114,131 +117,128 @@ export function convPad(cmd: usize, tile: i32): void {
   copySlab(to, from, 1, h, w, load<i32>(cmd, ConvPadArgs.Y0), load<i32>(cmd, ConvPadArgs.X0), rows, width);
 }
 
-export function conv(cmd: usize, tile: i32, scratch: usize): void {
-  const n = load<i32>(cmd, ConvArgs.N), c = load<i32>(cmd, ConvArgs.C), m = load<i32>(cmd, ConvArgs.M);
-  const h = load<i32>(cmd, ConvArgs.H), w = load<i32>(cmd, ConvArgs.W);
-  const ow = load<i32>(cmd, ConvArgs.OW), pixels = load<i32>(cmd, ConvArgs.OH) * ow;
-  const kh = load<i32>(cmd, ConvArgs.KH), kw = load<i32>(cmd, ConvArgs.KW), taps = kh * kw, k = c * taps;
-  const sh = load<i32>(cmd, ConvArgs.SH), sw = load<i32>(cmd, ConvArgs.SW);
-  const dh = load<i32>(cmd, ConvArgs.DH), dw = load<i32>(cmd, ConvArgs.DW);
-  const pt = load<i32>(cmd, ConvArgs.PT), pl = load<i32>(cmd, ConvArgs.PL);
-  const groups = load<i32>(cmd, ConvArgs.G), perTile = load<i32>(cmd, ConvArgs.PANELS);
+/** The tile: columns are pixels [q0, q1) of images [n0, n1), rows those of panels [p0, p1) of one group. */
+let q0: i32 = 0, q1: i32 = 0, n0: i32 = 0, n1: i32 = 0, p0: i32 = 0, p1: i32 = 0, row0: i32 = 0, rows: i32 = 0;
+/** Where the tile's group begins in packed A, in X at image n0, and in Y at image n0, pixel 0 and the first row. */
+let a: usize = 0, x: usize = 0, y: usize = 0;
+
+function loadTile(cmd: usize, tile: i32): void {
   const images = load<i32>(cmd, ConvArgs.IMAGES), columns = load<i32>(cmd, ConvArgs.COLUMNS);
+  const panels = load<i32>(cmd, ConvArgs.PANELS), mBlocks = (panelCount(m) + panels - 1) / panels;
   const pixelBlocks = (pixels + columns - 1) / columns, imageBlocks = (n + images - 1) / images;
-  const mBlocks = (panelCount(m) + perTile - 1) / perTile;
-  let t = tile;
-  const q0 = (t % pixelBlocks) * columns, q1 = min(q0 + columns, pixels), span = q1 - q0;
-  t /= pixelBlocks;
-  const n0 = (t % imageBlocks) * images, n1 = min(n0 + images, n), total = (n1 - n0) * span;
-  t /= imageBlocks;
-  const g = t / mBlocks, p0 = (t % mBlocks) * perTile, p1 = min(p0 + perTile, panelCount(m));
-  const row0 = panelStart(m, p0), rows = panelStart(m, p1) - row0;
+  q0 = (tile % pixelBlocks) * columns, q1 = min(q0 + columns, pixels);
+  tile /= pixelBlocks;
+  n0 = (tile % imageBlocks) * images, n1 = min(n0 + images, n);
+  tile /= imageBlocks;
+  const g = tile / mBlocks;
+  p0 = (tile % mBlocks) * panels, p1 = min(p0 + panels, panelCount(m));
+  row0 = panelStart(m, p0), rows = panelStart(m, p1) - row0;
+  a = load<usize>(cmd, ConvArgs.A) + (<usize>g * m * c * taps << 2);
+  x = load<usize>(cmd, ConvArgs.X) + n0 * xImage + g * c * xPlane;
+  row0 += g * m;
+  y = load<usize>(cmd, ConvArgs.Y) + n0 * yImage + row0 * yPlane;
+}
 
-  const a = load<usize>(cmd, ConvArgs.A) + (<usize>g * m * k << 2);
-  const image = <usize>groups * c * h * w << 2;
-  const x = load<usize>(cmd, ConvArgs.X) + n0 * image + (<usize>g * c * h * w << 2);
-  const plane = <usize>pixels << 2;
-  const yImage = groups * m * plane;
-  const y = load<usize>(cmd, ConvArgs.Y) + n0 * yImage + (g * m + row0) * plane;
-  const bias = load<usize>(cmd, ConvArgs.BIAS);
+/** Where tap (0, 0) of the first channel of a block of K reads, as `from` + i·imageStep + oy·sh·rowStep + 4·ox·sw. */
+let from: usize = 0, rowStep: usize = 0, cStep: usize = 0, imageStep: usize = 0;
 
-  const slab = load<i32>(cmd, ConvArgs.SLAB), top = (q0 / ow) * sh;
-  const slabRows = ((q1 - 1) / ow) * sh - top + (kh - 1) * dh + 1, slabWidth = (ow - 1) * sw + (kw - 1) * dw + 1;
-  const rowStep = <usize>(slab ? slabWidth : w) << 2;
-  const cStep = slab ? slabRows * rowStep : h * rowStep;
-  const lanes = scratch + LANES, strip = scratch + STRIP, zeros = scratch + ZEROS;
-  fill(zeros, 8, 0);
+/** Makes channels [c0, c0 + cs) ready to be gathered: in place, or padded in the slab. */
+function prepare(slab: bool, c0: i32, cs: i32, to: usize): void {
+  rowStep = <usize>w << 2, cStep = xPlane, imageStep = xImage;
+  from = x + c0 * xPlane - pt * rowStep - (pl << 2);
+  if (!slab) return;
+  const top = (q0 / ow) * sh, height = ((q1 - 1) / ow) * sh - top + (kh - 1) * dh + 1;
+  const width = (ow - 1) * sw + (kw - 1) * dw + 1;
+  for (let i = 0; i < n1 - n0; i++) {
+    copySlab(to + i * (cs * height * width << 2), x + i * xImage + c0 * xPlane, cs, h, w, top - pt, -pl, height, width);
+  }
+  rowStep = <usize>width << 2, cStep = height * rowStep, imageStep = cs * cStep;
+  from = to - top * rowStep;
+}
 
-  const chunk = load<i32>(cmd, ConvArgs.DEPTH);
-  for (let k0 = 0; k0 < k; k0 += chunk) {
-    const depth = min(chunk, k - k0), c0 = k0 / taps, cs = (k0 + depth - 1) / taps - c0 + 1;
-    const ky = (k0 % taps) / kw, kx = k0 % kw;
-    let from = x + c0 * cStep, imageStep = image;
-    // Lane offsets are those of tap (0, 0), from `origin` on.
-    let origin = -pt, left = -pl;
-    if (slab) {
-      from = scratch + SLAB;
-      imageStep = cs * cStep;
-      origin = -top;
-      left = 0;
-      for (let i = n0; i < n1; i++) {
-        const planes = x + (i - n0) * image + (<usize>c0 * h * w << 2);
-        copySlab(from + (i - n0) * imageStep, planes, cs, h, w, top - pt, -pl, slabRows, slabWidth);
-      }
+/** The walk over the columns of a tile: image n0 + image, pixel q = (oy, ox). */
+let image: i32 = 0, q: i32 = 0, oy: i32 = 0, ox: i32 = 0;
+
+function advance(columns: i32): void {
+  q += columns;
+  ox += columns;
+  if (ox == ow) {
+    ox = 0;
+    oy++;
+  }
+  if (q == q1) {
+    q = q0;
+    oy = q0 / ow;
+    ox = q0 % ow;
+    image++;
+  }
+}
+
+/** Writes the offsets of the next `width` columns and walks past them; lanes beyond repeat the last. Returns their layout. */
+function nextColumns(width: i32, lanes: usize): i32 {
+  const adjacent = width == 8 && ox + 8 <= ow && sw <= 2;
+  for (let lane = 0; lane < 8; lane++) {
+    if (lane < width) store<u32>(lanes, <u32>(image * imageStep + oy * sh * rowStep + (ox * sw << 2)));
+    else store<u32>(lanes, load<u32>(lanes - 4));
+    if (adjacent) {
+      advance(8);
+      return sw == 1 ? ADJACENT : EVERY_OTHER;
     }
-    let i = 0, q = q0, oy = q0 / ow, ox = q0 % ow;
-    for (let j = 0; j < total; j += 8) {
-      const width = min(8, total - j), firstImage = i, firstQ = q;
-      const adjacent = width == 8 && ox + 8 <= ow;
-      if (adjacent && sw <= 2) {
-        store<u32>(lanes, <u32>(i * imageStep + (oy * sh + origin) * rowStep + ((ox * sw + left) << 2)));
-        q += 8;
-        ox += 8;
-        if (ox == ow) {
-          ox = 0;
-          oy++;
-        }
-        if (q == q1) {
-          q = q0;
-          oy = q0 / ow;
-          ox = q0 % ow;
-          i++;
-        }
-      } else for (let lane = 0; lane < 8; lane++) {
-        const offset = i * imageStep + (oy * sh + origin) * rowStep + ((ox * sw + left) << 2);
-        store<u32>(lanes + (lane << 2), <u32>offset);
-        if (lane >= width - 1 && width < 8) continue;
-        q++;
-        if (++ox == ow) {
-          ox = 0;
-          oy++;
-        }
-        if (q == q1) {
-          q = q0;
-          oy = q0 / ow;
-          ox = q0 % ow;
-          i++;
-        }
-      }
-      const layout = adjacent && sw == 1 ? ADJACENT : adjacent && sw == 2 ? EVERY_OTHER : SCATTERED;
-      gather(layout, scratch, from, lanes, depth, ky, kx, kh, kw, dw << 2, dh * rowStep, cStep);
+    if (lane < width) advance(1);
+    lanes += 4;
+  }
+  return SCATTERED;
+}
 
-      const at = y + firstImage * yImage + (firstQ << 2);
+export function conv(cmd: usize, tile: i32, scratch: usize): void {
+  loadGeometry(cmd);
+  loadTile(cmd, tile);
+  const slab = load<i32>(cmd, ConvArgs.SLAB) != 0, chunk = load<i32>(cmd, ConvArgs.DEPTH), k = c * taps;
+  const bias = load<usize>(cmd, ConvArgs.BIAS), strip = scratch + STRIP, lanes = scratch + LANES;
+  const total = (n1 - n0) * (q1 - q0);
+  fill(scratch + ZEROS, 8, 0);
+
+  for (let k0 = 0; k0 < k; k0 += chunk) {
+    const depth = min(chunk, k - k0), c0 = k0 / taps;
+    prepare(slab, c0, (k0 + depth - 1) / taps - c0 + 1, scratch + SLAB);
+    image = 0, q = q0, oy = q0 / ow, ox = q0 % ow;
+    for (let j = 0; j < total; j += 8) {
+      const width = min(8, total - j), firstImage = image, firstQ = q;
+      const layout = nextColumns(width, lanes);
+      gather(layout, scratch, from, lanes, depth, (k0 % taps) / kw, k0 % kw, kh, kw, dw << 2, dh * rowStep, cStep);
+
       const direct = width == 8 && firstQ + 8 <= q1;
-      const to = direct ? at : strip, ldc = direct ? plane : 32;
+      const to = direct ? y + firstImage * yImage + (firstQ << 2) : strip, ldc = direct ? yPlane : 32;
       if (k0 > 0) {
-        if (!direct) moveLanes(true, strip, y, firstImage, firstQ, q0, q1, width, rows, yImage, plane);
+        if (!direct) moveLanes(true, strip, firstImage, firstQ, width);
         gemmPanels(m, p0, p1, k, k0, depth, a, scratch, to, ldc, to, ldc, false);
-      } else if (bias) {
-        gemmPanels(m, p0, p1, k, 0, depth, a, scratch, to, ldc, bias + ((g * m + row0) << 2), 4, true);
-      } else gemmPanels(m, p0, p1, k, 0, depth, a, scratch, to, ldc, zeros, 0, false);
-      if (!direct) moveLanes(false, strip, y, firstImage, firstQ, q0, q1, width, rows, yImage, plane);
+      } else if (bias) gemmPanels(m, p0, p1, k, 0, depth, a, scratch, to, ldc, bias + (row0 << 2), 4, true);
+      else gemmPanels(m, p0, p1, k, 0, depth, a, scratch, to, ldc, scratch + ZEROS, 0, false);
+      if (!direct) moveLanes(false, strip, firstImage, firstQ, width);
     }
   }
+  activateTile(load<i32>(cmd, ConvArgs.ACTIVATION), load<f32>(cmd, ConvArgs.ALPHA));
+}
 
-  const kind = load<i32>(cmd, ConvArgs.ACTIVATION), alpha = load<f32>(cmd, ConvArgs.ALPHA);
-  if (kind) {
-    for (let i = 0; i < n1 - n0; i++) {
-      for (let r = 0; r < rows; r++) {
-        const at = y + i * yImage + r * plane + (q0 << 2);
-        activateRange(kind, alpha, at, at, span);
-      }
+function activateTile(kind: i32, alpha: f32): void {
+  if (kind == Activation.NONE) return;
+  for (let i = 0; i < n1 - n0; i++) {
+    for (let r = 0; r < rows; r++) {
+      const at = y + i * yImage + r * yPlane + (q0 << 2);
+      activateRange(kind, alpha, at, at, q1 - q0);
     }
   }
 }
 
-/** Moves columns (image, q) … between Y and a strip; columns may run across images. */
-function moveLanes(
-  toStrip: bool, strip: usize, y: usize, image: i32, q: i32, q0: i32, q1: i32, width: i32, rows: i32,
-  imageStep: usize, plane: usize,
-): void {
+/** Moves `width` columns from pixel of image n0 + i on between Y and a strip; they may run across images. */
+function moveLanes(toStrip: bool, strip: usize, i: i32, pixel: i32, width: i32): void {
   while (width > 0) {
-    const run = min(width, q1 - q), at = y + image * imageStep + (q << 2);
-    if (toStrip) copyStrip(strip, 32, at, plane, rows, run);
-    else copyStrip(at, plane, strip, 32, rows, run);
+    const run = min(width, q1 - pixel), at = y + i * yImage + (pixel << 2);
+    if (toStrip) copyStrip(strip, 32, at, yPlane, rows, run);
+    else copyStrip(at, yPlane, strip, 32, rows, run);
     strip += run << 2;
     width -= run;
-    q = q0;
-    image++;
+    pixel = q0;
+    i++;
   }
 }

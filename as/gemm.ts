@@ -3,8 +3,8 @@
  * of B, [K][8]; all of convolution and matmul runs through them. `gemm` drives them over blocks of a product;
  */
 import { activateRange } from './activation';
-import { GemmArgs } from './protocol';
 import { packColumns, panelCount, panelStart } from './pack';
+import { GemmArgs } from './protocol';
 import { copy, fill, madd } from './simd';
 
 /** Depth of a block: a panel of A (4 KiB) and one of B (8 KiB) lie in the first-level cache. */

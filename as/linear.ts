@@ -11,11 +11,22 @@ import { loadFirst, madd, storeFirst, sumLanes4 } from './simd';
  * last is repeated.
  */
 function f32_dot_2x4(k: i32, a: usize, da: usize, b: usize, db: usize, n: i32, out: usize): void {
-  let q = a + da, b1 = b + (n > 1 ? db : 0), b2 = b1 + (n > 2 ? db : 0), b3 = b2 + (n > 3 ? db : 0);
-  let c00 = f32x4.splat(0), c01 = c00, c02 = c00, c03 = c00, c10 = c00, c11 = c00, c12 = c00, c13 = c00;
-  const end = a + (<usize>(k & ~3) << 2);
+  let q = a + da,
+    b1 = b + (n > 1 ? db : 0),
+    b2 = b1 + (n > 2 ? db : 0),
+    b3 = b2 + (n > 3 ? db : 0);
+  let c00 = f32x4.splat(0),
+    c01 = c00,
+    c02 = c00,
+    c03 = c00,
+    c10 = c00,
+    c11 = c00,
+    c12 = c00,
+    c13 = c00;
+  const end = a + ((<usize>(k & ~3)) << 2);
   while (a < end) {
-    const x = v128.load(a), y = v128.load(q);
+    const x = v128.load(a),
+      y = v128.load(q);
     let w = v128.load(b);
     c00 = madd(x, w, c00);
     c10 = madd(y, w, c10);
@@ -28,11 +39,12 @@ function f32_dot_2x4(k: i32, a: usize, da: usize, b: usize, db: usize, n: i32, o
     w = v128.load(b3);
     c03 = madd(x, w, c03);
     c13 = madd(y, w, c13);
-    a += 16, q += 16, b += 16, b1 += 16, b2 += 16, b3 += 16;
+    (a += 16), (q += 16), (b += 16), (b1 += 16), (b2 += 16), (b3 += 16);
   }
   const rest = k & 3;
   if (rest) {
-    const x = loadFirst(a, rest), y = loadFirst(q, rest);
+    const x = loadFirst(a, rest),
+      y = loadFirst(q, rest);
     let w = loadFirst(b, rest);
     c00 = madd(x, w, c00);
     c10 = madd(y, w, c10);
@@ -52,12 +64,22 @@ function f32_dot_2x4(k: i32, a: usize, da: usize, b: usize, db: usize, n: i32, o
 
 /** out[0…4) = a · b_j; two sums a row, so that additions do not wait for each other. */
 function f32_dot_1x4(k: i32, a: usize, b: usize, db: usize, n: i32, out: usize): void {
-  const b1 = b + (n > 1 ? db : 0), b2 = b1 + (n > 2 ? db : 0), b3 = b2 + (n > 3 ? db : 0);
-  let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, d0 = c0, d1 = c0, d2 = c0, d3 = c0;
+  const b1 = b + (n > 1 ? db : 0),
+    b2 = b1 + (n > 2 ? db : 0),
+    b3 = b2 + (n > 3 ? db : 0);
+  let c0 = f32x4.splat(0),
+    c1 = c0,
+    c2 = c0,
+    c3 = c0,
+    d0 = c0,
+    d1 = c0,
+    d2 = c0,
+    d3 = c0;
   let i: usize = 0;
-  const end = <usize>(k & ~7) << 2;
+  const end = (<usize>(k & ~7)) << 2;
   for (; i < end; i += 32) {
-    const x = v128.load(a + i), y = v128.load(a + i, 16);
+    const x = v128.load(a + i),
+      y = v128.load(a + i, 16);
     c0 = madd(x, v128.load(b + i), c0);
     c1 = madd(x, v128.load(b1 + i), c1);
     c2 = madd(x, v128.load(b2 + i), c2);
@@ -78,29 +100,38 @@ function f32_dot_1x4(k: i32, a: usize, b: usize, db: usize, n: i32, out: usize):
 }
 
 export function linear(cmd: usize, tile: i32, scratch: usize): void {
-  const m = load<i32>(cmd, LinearArgs.M), n = load<i32>(cmd, LinearArgs.N), k = load<i32>(cmd, LinearArgs.K);
-  const rows = load<i32>(cmd, LinearArgs.ROWS), columns = load<i32>(cmd, LinearArgs.COLUMNS);
+  const m = load<i32>(cmd, LinearArgs.M),
+    n = load<i32>(cmd, LinearArgs.N),
+    k = load<i32>(cmd, LinearArgs.K);
+  const rows = load<i32>(cmd, LinearArgs.ROWS),
+    columns = load<i32>(cmd, LinearArgs.COLUMNS);
   const nBlocks = (n + columns - 1) / columns;
-  const m0 = (tile / nBlocks) * rows, m1 = min(m0 + rows, m);
-  const n0 = (tile % nBlocks) * columns, n1 = min(n0 + columns, n);
-  const x = load<usize>(cmd, LinearArgs.X), w = load<usize>(cmd, LinearArgs.W);
-  const bias = load<usize>(cmd, LinearArgs.BIAS), y = load<usize>(cmd, LinearArgs.Y);
-  const step = <usize>k << 2;
+  const m0 = (tile / nBlocks) * rows,
+    m1 = min(m0 + rows, m);
+  const n0 = (tile % nBlocks) * columns,
+    n1 = min(n0 + columns, n);
+  const x = load<usize>(cmd, LinearArgs.X),
+    w = load<usize>(cmd, LinearArgs.W);
+  const bias = load<usize>(cmd, LinearArgs.BIAS),
+    y = load<usize>(cmd, LinearArgs.Y);
+  const step = (<usize>k) << 2;
 
   for (let j = n0; j < n1; j += 4) {
     const width = min(4, n1 - j);
     const b = w + j * step;
     const start = bias ? loadFirst(bias + (j << 2), width) : f32x4.splat(0);
     for (let i = m0; i < m1; i += 2) {
-      const a = x + i * step, to = y + ((<usize>i * n + j) << 2);
+      const a = x + i * step,
+        to = y + ((<usize>i * n + j) << 2);
       if (i + 1 < m1) {
         f32_dot_2x4(k, a, step, b, step, width, scratch);
-        storeFirst(to + (<usize>n << 2), f32x4.add(v128.load(scratch, 16), start), width);
+        storeFirst(to + ((<usize>n) << 2), f32x4.add(v128.load(scratch, 16), start), width);
       } else f32_dot_1x4(k, a, b, step, width, scratch);
       storeFirst(to, f32x4.add(v128.load(scratch), start), width);
     }
   }
-  const kind = load<i32>(cmd, LinearArgs.ACTIVATION), alpha = load<f32>(cmd, LinearArgs.ALPHA);
+  const kind = load<i32>(cmd, LinearArgs.ACTIVATION),
+    alpha = load<f32>(cmd, LinearArgs.ALPHA);
   if (kind) {
     for (let i = m0; i < m1; i++) {
       const at = y + ((<usize>i * n + n0) << 2);
