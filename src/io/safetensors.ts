@@ -5,6 +5,7 @@
  */
 import { check, LensletError } from '../core/error.ts';
 import { type Shape, sizeOf, type Tensor } from '../core/tensor.ts';
+import { halfToFloat } from './half.ts';
 import { checkUniqueKeys } from './json-keys.ts';
 
 export interface Safetensors {
@@ -36,16 +37,6 @@ const DTYPES: Readonly<Record<string, { readonly bytes: number; readonly decode:
   BOOL: { bytes: 1, decode: (b) => Int32Array.from(new Uint8Array(b), (v) => (v ? 1 : 0)) },
   I64: { bytes: 8, decode: narrowI64 },
 };
-
-/** IEEE 754 binary16 → binary32. */
-function halfToFloat(h: number): number {
-  const sign = h & 0x8000 ? -1 : 1;
-  const exponent = (h >> 10) & 31;
-  const fraction = h & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
 
 function narrowI64(bytes: ArrayBuffer, name: string): Int32Array {
   const words = new Int32Array(bytes);
