@@ -40,6 +40,13 @@ export interface Executable {
    * @throws LensletError 'unknown' or 'shape' for feeds that do not fit, 'kernel' when a kernel trapped
    */
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  /**
+   * One more run with the inputs of the last one; its outputs stay in the backend's memory.
+   * @throws LensletError 'unknown' when there was no run yet, 'kernel'
+   */
+  replay(): Promise<void>;
+  /** Copies of the outputs of the last run. */
+  results(): Promise<Record<string, Tensor>>;
   /** Time of each step of one more run with the inputs of the last one; updates happen. */
   profile(): Promise<readonly StepTime[]>;
   dispose(): void;

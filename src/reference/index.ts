@@ -43,8 +43,13 @@ class ReferenceStore implements VariableStore {
   }
 }
 
+const copies = (tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, { ...t, data: t.data.slice() }]));
+
 class ReferenceExecutable implements Executable {
   readonly memory = { arena: 0, arenaLowerBound: 0, persistent: 0 };
+  #feeds: Readonly<Record<string, Tensor>> = {};
+  #results: Record<string, Tensor> = {};
   constructor(
     private readonly graph: Graph,
     private readonly store: ReferenceStore,
@@ -60,13 +65,24 @@ class ReferenceExecutable implements Executable {
 
   async run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
     checkFeeds(this.inputs, feeds);
+    this.#feeds = copies(feeds);
+    await this.replay();
+    return this.results();
+  }
+
+  async results(): Promise<Record<string, Tensor>> {
+    return copies(this.#results);
+  }
+
+  async replay(): Promise<void> {
+    checkFeeds(this.inputs, this.#feeds);
     const values = new Map<Value, Tensor>();
     const get = (v: Value): Tensor => {
       const { source } = v;
       if (source.kind === 'constant') return source.tensor;
       if (source.kind === 'variable') return this.store.get(source.name);
       if (source.kind === 'node') return values.get(v) as Tensor;
-      return feeds[source.name];
+      return this.#feeds[source.name];
     };
     for (const node of simplify(this.graph)) {
       const outputs = node.outputs.map((y) => tensor(y.shape, undefined, y.dtype));
@@ -80,10 +96,9 @@ class ReferenceExecutable implements Executable {
       });
     }
     const copy = (v: Value): Tensor => ({ ...get(v), data: get(v).data.slice() });
-    const results = [...this.graph.outputs].map(([name, v]) => [name, copy(v)] as const);
+    this.#results = Object.fromEntries([...this.graph.outputs].map(([name, v]) => [name, copy(v)]));
     const next = [...this.graph.updates].map(([name, v]) => [name, copy(v)] as const);
     for (const [name, value] of next) this.store.values.set(name, value);
-    return Object.fromEntries(results);
   }
 
   async profile() {

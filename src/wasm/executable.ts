@@ -113,9 +113,28 @@ export class WasmExecutable implements Executable {
     for (const [name, value] of this.plan.graph.inputs) {
       this.#write(this.#address(this.plan.storageOf(value)), feeds[name]);
     }
-    this.#prepare();
-    this.#changing(() => this.#replay());
+    this.#replay();
     return this.#results();
+  }
+
+  async replay(): Promise<void> {
+    this.#checkAlive();
+    check(
+      this.#runs || !this.inputs.size,
+      'unknown',
+      () => 'There are no inputs to run with again; run first.',
+    );
+    this.#replay();
+  }
+
+  async results(): Promise<Record<string, Tensor>> {
+    this.#checkAlive();
+    return this.#results();
+  }
+
+  #replay(): void {
+    this.#prepare();
+    this.#changing(() => this.#executeBest());
   }
 
   #checkAlive(): void {
@@ -142,7 +161,7 @@ export class WasmExecutable implements Executable {
     this.#version = this.store.version;
   }
 
-  #replay(): void {
+  #executeBest(): void {
     this.#runs++;
     const trying = this.pool.size > 1 && this.#runs > 2 && this.#trials.length < 2 * TRIALS;
     if (!trying) {
