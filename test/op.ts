@@ -130,6 +130,12 @@ export async function checkOp(c: OpCase): Promise<void> {
   if (c.step !== 0) await checkGradients(c, r, wrt, wanted, c.step ?? 1e-2);
 }
 
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+
 /** Directional derivatives of the reference along random directions against its gradients. */
 async function checkGradients(
   c: OpCase,
@@ -143,11 +149,11 @@ async function checkGradients(
   graph.output('y', c.build(xs));
   const loss = async (inputs: readonly Tensor[]) => {
     const { y } = await runOn(new ReferenceBackend(), graph, inputs);
-    return y.data.reduce((sum: number, v: number, i: number) => sum + v * r.data[i], 0);
+    return dot(y.data, r.data);
   };
   for (const i of wrt) {
     const direction = randomTensor(`direction${i}`, c.inputs[i].shape);
-    const length = Math.sqrt(direction.data.reduce((s: number, v: number) => s + v * v, 0));
+    const length = Math.sqrt(dot(direction.data, direction.data));
     const moved = (sign: number) =>
       c.inputs.map((t, k) =>
         k === i
@@ -159,8 +165,8 @@ async function checkGradients(
       );
     const numeric = ((await loss(moved(1))) - (await loss(moved(-1)))) / (2 * step);
     const d = wanted[`d${i}`].data;
-    const analytic = d.reduce((s: number, v: number, j: number) => s + (v * direction.data[j]) / length, 0);
-    const norm = Math.sqrt(d.reduce((s: number, v: number) => s + v * v, 0));
+    const analytic = dot(d, direction.data) / length;
+    const norm = Math.sqrt(dot(d, d));
     expect(
       Math.abs(numeric - analytic),
       `finite difference of input ${i}: ${numeric} against ${analytic}`,
