@@ -19,8 +19,9 @@ export interface Data {
 /** Where `lenslet data` puts data sets and the commands look for them. */
 export const dataHome = (): string => process.env.LENSLET_DATA || 'data';
 
-/** The data set that suits a network: digits are grey, CIFAR-10 is in colour. */
-const usualData = (model: Model): string => (model.input[0] === 1 ? 'mnist' : 'cifar10');
+/** The data set that suits a network; photographs of 224 × 224 come from no public server. */
+const usualData = ({ input: [channels, height] }: Model): string | null =>
+  channels === 1 ? 'mnist' : height === 32 ? 'cifar10' : null;
 
 const SYNTHETIC = /^synthetic(?::(\d+))?$/;
 const SYNTHETIC_TRAIN = 60_000;
@@ -43,8 +44,10 @@ export async function loadData(
 ): Promise<Data> {
   const synthetic = SYNTHETIC.exec(source ?? '');
   if (synthetic) return makeDigits(synthetic[1], splits, seed);
-  const folder = source ?? join(dataHome(), usualData(model));
-  return readFolder(folder, usualData(model), splits);
+  const usual = usualData(model);
+  const folder = source ?? (usual && join(dataHome(), usual));
+  check(folder, 'unknown', () => `Name the data for ${model.name} with --data DIR.`);
+  return readFolder(folder, usual, splits);
 }
 
 function makeDigits(count: string | undefined, splits: readonly Split[], seed: number): Data {
@@ -60,7 +63,7 @@ function makeDigits(count: string | undefined, splits: readonly Split[], seed: n
 /** To which part a file belongs, so that files not asked for are not even read. */
 const splitOf = (name: string): Split => (/t10k|test/i.test(name) ? 'test' : 'train');
 
-async function readFolder(folder: string, usual: string, splits: readonly Split[]): Promise<Data> {
+async function readFolder(folder: string, usual: string | null, splits: readonly Split[]): Promise<Data> {
   const names = await listFolder(folder, usual);
   const read = (isOurs: (name: string) => boolean): Promise<NamedFile[]> =>
     Promise.all(
@@ -86,13 +89,13 @@ async function readFolder(folder: string, usual: string, splits: readonly Split[
   return files.length === 0 ? nothing : { ...nothing, ...readCifar10(files) };
 }
 
-function listFolder(folder: string, usual: string): Promise<string[]> {
+function listFolder(folder: string, usual: string | null): Promise<string[]> {
   return readdir(folder).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ENOENT') throw fileError('Cannot read the folder', folder, cause);
+    const fetched = usual ? `, fetch them with "lenslet data ${usual}"` : '';
     throw new LensletError(
       'unknown',
-      `There is no folder ${folder}: name the data with --data DIR, fetch them with "lenslet data ${usual}", ` +
-        'or use --data synthetic.',
+      `There is no folder ${folder}: name the data with --data DIR${fetched}, or use --data synthetic.`,
       { cause },
     );
   });

@@ -1,10 +1,8 @@
 /** Downloads that resume, and that count only when their checksum is right. */
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import { createReadStream } from 'node:fs';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
 import { check, LensletError } from '../src/core/error.ts';
 import { fileError } from './files.ts';
 
@@ -92,17 +90,18 @@ async function fetchTo(
     const length = Number(response.headers.get('content-length'));
     const total = length ? from + length : null;
     let received = from;
-    const count = async function* (chunks: AsyncIterable<Uint8Array>) {
-      for await (const chunk of chunks) {
+    const file = await open(part, from ? 'a' : 'w');
+    try {
+      for await (const chunk of response.body) {
         clearTimeout(timer);
         timer = setTimeout(() => silence.abort(), SILENCE_MS);
+        await file.appendFile(chunk);
         received += chunk.length;
         onProgress(received, total);
-        yield chunk;
       }
-    };
-    const body = Readable.fromWeb(response.body as ReadableStream<Uint8Array>);
-    await pipeline(body, count, createWriteStream(part, { flags: from ? 'a' : 'w' }));
+    } finally {
+      await file.close();
+    }
   } finally {
     clearTimeout(timer);
   }
