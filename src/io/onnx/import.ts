@@ -16,7 +16,7 @@ import { dtypeOf, FileTensor, MAX_RANK } from './tensor.ts';
 import { orderNodes, producersOf } from './topology.ts';
 
 /** The newest operator set that the table has been written for. */
-export const NEWEST_OPSET = 26;
+export const NEWEST_OPSET = 28;
 
 export interface OnnxPort {
   readonly name: string;
@@ -67,7 +67,7 @@ export function importOnnx(bytes: Uint8Array): OnnxModel {
     () => 'ONNX: sparse initialisers are not supported; make them dense first.',
   );
   const metadata = new Map(model.metadataProps.map((p) => [p.key ?? '', p.value ?? '']));
-  return new OnnxModel(graph, opset, metadata);
+  return new OnnxModel(graph, opset, model.producerName ?? '', metadata);
 }
 
 export class OnnxModel {
@@ -85,6 +85,8 @@ export class OnnxModel {
   constructor(
     graph: GraphProto,
     readonly opset: number,
+    /** The program that wrote the file. */
+    readonly producer: string,
     readonly metadata: ReadonlyMap<string, string>,
   ) {
     const initializers = new Map<string, FileTensor>();
@@ -116,7 +118,7 @@ export class OnnxModel {
   }
 
   /** The node that makes a value, or null for inputs and initialisers. */
-  producer(name: string): NodeProto | null {
+  nodeOf(name: string): NodeProto | null {
     return this.#given.has(name) ? null : (this.#producers.get(name) ?? null);
   }
 

@@ -70,6 +70,8 @@ const variadic = (onnx: string, name: IntBinaryName): Row => ({
 const atLeast = (a: Value, b: Value): Value => cast(arithmetic('greater_equal', a, b), 'i32');
 const not = (r: Reading, c: Value): Value => intBinary('sub', oneLike(r), c);
 const oneLike = (r: Reading): Value => r.constant({ dtype: 'i32', shape: [], data: Int32Array.of(1) });
+/** 1 where x > 0, else 0, as f32. */
+const aboveZero = (r: Reading, x: Value): Value => sub(r.scalar(1), greaterEqual(r.scalar(0), x));
 const and = (a: Value, b: Value): Value => intBinary('mul', a, b);
 
 function readCast(r: Reading): Value {
@@ -197,6 +199,24 @@ export const elementwiseRows: Rows = {
     (r) => ({ alpha: r.float('alpha', SELU_ALPHA), beta: r.float('gamma', SELU_GAMMA) }),
     ({ alpha, beta }) => ({ alpha: float(alpha), gamma: float(beta) }),
   ),
+  // max(0, x) + min(0, α(e^(x/α) − 1)): an ELU of x/α, times α.
+  Celu: {
+    read(r) {
+      const alpha = r.float('alpha', 1);
+      return unary('elu', unary('affine', f32(r), { alpha: 1 / alpha }), { alpha: 1, beta: alpha });
+    },
+  },
+  Mish: { read: (r) => mul(f32(r), unary('tanh', unary('softplus', f32(r)))) },
+  Swish: {
+    read: (r) => mul(f32(r), unary('sigmoid', unary('affine', f32(r), { alpha: r.float('alpha', 1) }))),
+  },
+  Sign: { read: (r) => sub(aboveZero(r, f32(r)), aboveZero(r, unary('neg', f32(r)))) },
+  ThresholdedRelu: {
+    read(r) {
+      const isAbove = sub(r.scalar(1), greaterEqual(r.scalar(r.float('alpha', 1)), f32(r)));
+      return mul(f32(r), isAbove);
+    },
+  },
   PRelu: { read: readPRelu },
   Clip: { read: readClip, write: { clip: writeClip } },
   Add: { ...binary('Add', 'add'), write: { ...binary('Add', 'add').write, affine: writeAffine } },
@@ -209,6 +229,7 @@ export const elementwiseRows: Rows = {
   Sum: { read: readSum },
   Mean: { read: (r) => unary('affine', readSum(r), { alpha: 1 / r.count }) },
   Cast: { read: readCast },
+  CastLike: { read: (r) => cast(r.x(0), r.x(1).dtype) },
   Greater: { read: (r) => not(r, atLeast(r.x(1), r.x(0))) },
   GreaterOrEqual: {
     read: (r) => atLeast(r.x(0), r.x(1)),

@@ -9,6 +9,7 @@ import { type ConvAttrs, type ConvTransposeAttrs, conv2d, convTranspose2d } from
 import { dropout } from '../../ops/dropout.ts';
 import { unary } from '../../ops/elementwise.ts';
 import { maxPool2dIndices } from '../../ops/indexing.ts';
+import { cast } from '../../ops/integer.ts';
 import { type LrnAttrs, localResponseNorm } from '../../ops/lrn.ts';
 import { linear, type MatmulAttrs, matmul } from '../../ops/matmul.ts';
 import { avgPool2d, maxPool2d, type PoolAttrs } from '../../ops/pool.ts';
@@ -85,9 +86,10 @@ function poolOf(r: Reading): { x: Value; rank: number; attrs: Omit<PoolAttrs, 'c
 }
 
 function readMaxPool(r: Reading): Value[] {
-  const { x, attrs } = poolOf(r);
+  const { x: given, attrs } = poolOf(r);
+  const x = cast(given, 'f32');
   const y = maxPool2d(x, attrs.kernel, attrs);
-  const outputs = [asGiven(y, r.x(0))];
+  const outputs = [asGiven(cast(y, given.dtype), r.x(0))];
   if (r.wants(1)) {
     const size = [y.shape[2], y.shape[3]] as const;
     const indices = maxPool2dIndices(x, { pool: attrs, size, columnMajor: r.int('storage_order', 0) !== 0 });

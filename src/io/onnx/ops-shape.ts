@@ -7,6 +7,7 @@ import { argReduce, gather } from '../../ops/indexing.ts';
 import { cast } from '../../ops/integer.ts';
 import { expand } from '../../ops/reduce.ts';
 import { concat, pad, reshape, type SliceAttrs, slice, transpose } from '../../ops/shape.ts';
+import { padByIndex } from './ops-resample.ts';
 import type { Reading } from './reading.ts';
 import type { Rows } from './row.ts';
 import { MAX_RANK } from './tensor.ts';
@@ -226,8 +227,6 @@ function writeSlice(w: Writing, node: Node): void {
 function readPad(r: Reading): Value {
   const x = r.x(0);
   const rank = x.shape.length;
-  const mode = r.string('mode', 'constant');
-  if (mode !== 'constant') r.fail(`mode "${mode}" is not supported; only "constant" is.`);
   const pads = r.list('pads', 1) ?? r.ints('paddings') ?? [];
   const axes = r.axes(r.numbers(3) ?? x.shape.map((_, i) => i), rank);
   check(pads.length === 2 * axes.length, 'shape', () => `[${pads}] are not two numbers for each axis.`);
@@ -238,6 +237,8 @@ function readPad(r: Reading): Value {
     after[axis] = pads[axes.length + i];
   });
   checkedShape(x.shape.map((d, i) => d + before[i] + after[i]));
+  const mode = r.string('mode', 'constant');
+  if (mode !== 'constant') return padByIndex(r, x, mode, before, after);
   const value = r.opset < 11 ? r.float('value', 0) : r.number(2, 0);
   if (x.dtype === 'i32' && value !== 0) r.fail('integers can only be padded with 0.');
   return pad(x, before, after, value);
@@ -319,7 +320,13 @@ function readSpaceToDepth(r: Reading): Value {
     () => `[${x.shape}] has no blocks of ${b}×${b}.`,
   );
   const split = reshape(x, [n, c, h / b, b, w / b, b]);
-  return reshape(transpose(split, [0, 3, 5, 1, 2, 4]), [n, c * b * b, h / b, w / b]);
+  const crd = r.string('mode', 'DCR') === 'CRD';
+  return reshape(transpose(split, crd ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4]), [
+    n,
+    c * b * b,
+    h / b,
+    w / b,
+  ]);
 }
 
 function readTile(r: Reading): Value {
@@ -330,19 +337,17 @@ function readTile(r: Reading): Value {
     'shape',
     () => `[${repeats}] are not one number for each dimension.`,
   );
-  const shape = checkedShape(x.shape.map((d, i) => d * repeats[i]));
   checkedShape(repeats);
-  const doubled = reshape(
-    x,
-    x.shape.flatMap((d) => [1, d]),
-  );
-  return reshape(
-    expand(
-      doubled,
-      x.shape.flatMap((d, i) => [repeats[i], d]),
-    ),
-    shape,
-  );
+  checkedShape(x.shape.map((d, i) => d * repeats[i]));
+  return repeats.reduce((y, n, axis) => {
+    if (n === 1) return y;
+    const [lead, rest] = [y.shape.slice(0, axis), y.shape.slice(axis)];
+    const joined = [...lead, n * rest[0], ...rest.slice(1)];
+    return reshape(
+      expand(reshape(y, [sizeOf(lead), 1, sizeOf(rest)]), [sizeOf(lead), n, sizeOf(rest)]),
+      joined,
+    );
+  }, x);
 }
 
 export const shapeRows: Rows = {
