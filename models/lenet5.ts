@@ -34,7 +34,8 @@ const C3_TABLE = [
   '0235',
   '012345',
 ];
-const C3_CONNECTIONS = C3_TABLE.map((row) =>
+/** 1 where a C3 map (row) sees an S2 map (column). */
+export const C3_CONNECTIONS = C3_TABLE.map((row) =>
   Array.from({ length: 6 }, (_, i) => (row.includes(String(i)) ? 1 : 0)),
 );
 
