@@ -29,21 +29,31 @@ const files = ['src', 'models', 'workers', 'pwa', 'cli', 'scripts'].flatMap((fol
     .filter((path) => /\.tsx?$/.test(path)),
 );
 
-/** What a file imports, relative paths resolved from the project's folder. */
-function importsOf(file: string): string[] {
+const kernels = readdirSync('as')
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => join('as', name));
+
+/** What a file imports, relative paths resolved from the project's folder; with `types`, types alone as well. */
+function importsOf(file: string, types = true): string[] {
   const text = readFileSync(file, 'utf8');
   const found = text.matchAll(
-    /(?:^|\n)(?:import|export)\s(?:[^'";]*?\sfrom\s)?'([^']+)'|\bimport\('([^']+)'\)/g,
+    /(?:^|\n)(?:import|export)\s(?:[^'";]*?\sfrom\s)?['"]([^'"]+)['"]|\bimport\('([^']+)'\)/g,
   );
   return [...found]
+    .filter(([statement]) => types || !/^\s*(import|export) type\s/.test(statement))
     .map(([, named, called]) => named ?? called)
-    .map((path) => (path.startsWith('.') ? normalize(join(dirname(file), path)) : path));
+    .map((path) => (path.startsWith('.') ? normalize(join(dirname(file), path)) : path))
+    .map((path) => (file.startsWith('as/') ? `${path}.ts` : path));
 }
 
 const isIn = (path: string, layer: string): boolean => path === layer || path.startsWith(`${layer}/`);
 const layerOf = (path: string): string | undefined => STEPS.flat().find((layer) => isIn(path, layer));
 const stepOf = (path: string): number => STEPS.findIndex((layers) => layers.some((l) => isIn(path, l)));
 const isOwn = (path: string): boolean => /^(as|src|models|workers|pwa|cli|scripts|build)\//.test(path);
+
+/** A file without comments and without what stands in quotes. */
+const codeOf = (file: string): string =>
+  readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/g, '');
 
 test('every source file has its layer', () => {
   expect(files.length).toBeGreaterThan(80);
@@ -83,4 +93,40 @@ test('the entry points of the package need only what is in it', () => {
   const seen = new Set(entries);
   for (const file of seen) for (const to of importsOf(file)) if (isOwn(to)) seen.add(to);
   expect([...seen].filter((file) => !packed.test(file))).toEqual([]);
+});
+
+test('no files need each other in a circle; types may, as graphs and operators do', () => {
+  const state = new Map<string, 'open' | 'done'>();
+  const circles: string[] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    if (state.get(file) === 'done') return;
+    if (state.get(file) === 'open') {
+      circles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+      return;
+    }
+    state.set(file, 'open');
+    for (const to of importsOf(file, false)) if (known.has(to)) visit(to, [...path, file]);
+    state.set(file, 'done');
+  };
+  const known = new Set([...files, ...kernels]);
+  for (const file of known) visit(file, []);
+  expect(circles).toEqual([]);
+});
+
+test('kernels import kernels only', () => {
+  const wrong = kernels.flatMap((file) => importsOf(file).filter((to) => !kernels.includes(to)));
+  expect(kernels).toContain('as/gemm.ts');
+  expect(wrong).toEqual([]);
+});
+
+test('the library names nothing that only pages, workers or Node have', () => {
+  // The compiler knows no document, window, process or Buffer there …
+  const { compilerOptions } = JSON.parse(readFileSync('src/tsconfig.json', 'utf8'));
+  expect(compilerOptions.lib).toEqual(['ES2023', 'WebWorker']);
+  expect(readFileSync('tsconfig.base.json', 'utf8')).toContain('"types": []');
+  // … but these of workers.
+  const globals = /(?<![.\w#])(self|navigator|location|indexedDB|caches|importScripts|postMessage)\b\s*[.([]/;
+  const wrong = files.filter((file) => /^(src|models)\//.test(file) && globals.test(codeOf(file)));
+  expect(codeOf('workers/browser.ts')).toMatch(globals);
+  expect(wrong).toEqual([]);
 });
