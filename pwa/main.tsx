@@ -3,7 +3,9 @@ import { App } from './app.tsx';
 import { startEngine } from './engine.ts';
 import { registerServiceWorker } from './register.ts';
 import './styles/base.css';
-import './styles/pages.css';
+import './styles/controls.css';
+import './styles/digit.css';
+import './styles/train.css';
 
 // A picture dropped beside the drop zones must not replace the app.
 for (const type of ['dragover', 'drop']) window.addEventListener(type, (event) => event.preventDefault());

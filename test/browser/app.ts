@@ -135,7 +135,7 @@ export async function drawDigit(page: Page, digit: number): Promise<void> {
     const [first, ...rest] = stroke.map((p) => [box.x + p.x * box.width, box.y + p.y * box.height] as const);
     await page.mouse.move(first![0], first![1]);
     await page.mouse.down();
-    for (const [x, y] of rest) await page.mouse.move(x, y, { steps: 2 });
+    for (const [x, y] of rest) await page.mouse.move(x, y);
     await page.mouse.up();
   }
 }
