@@ -228,11 +228,11 @@ describe('updates of variables', () => {
       (g) => {
         const names = ['a', 'b', 'c', 'd', 'fixed'] as const;
         const [a, b, c, d, fixed] = names.map((name) => variable(g, name, [2]));
+        g.output('old', add(add(a, b), add(c, d)));
         g.update(a, input(g));
         g.update(b, g.constant(tensor([2], [7, 8])));
         g.update(c, double(fixed));
         g.update(d, d);
-        g.output('old', add(add(a, b), add(c, d)));
       },
       { x },
       [
