@@ -4,6 +4,8 @@ import { modelByName, models } from '../models/index.ts';
 import { weightsUrls } from '../models/weights.ts';
 import { check, LensletError } from '../src/core/error.ts';
 import { parseSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
+import { Graph } from '../src/ir/graph.ts';
+import { Builder } from '../src/nn/builder.ts';
 import { Session } from '../src/session.ts';
 import type { WasmBackend } from '../src/wasm/index.ts';
 import type {
@@ -45,12 +47,12 @@ class LocalEngine implements Engine {
   }
 
   async models(): Promise<readonly ModelSummary[]> {
-    return Promise.all(
-      shown.map(async ({ name, title, input, classes }) => {
-        const { parameters } = await this.#session(name);
-        return { id: name, title, parameters, input, classes };
-      }),
-    );
+    return shown.map((model) => {
+      const graph = new Graph();
+      model.build(new Builder(graph, false), graph.input('x', { dtype: 'f32', shape: [1, ...model.input] }));
+      const { name, title, input, classes } = model;
+      return { id: name, title, parameters: graph.parameters, input, classes };
+    });
   }
 
   async predict(model: string, image: GreyImage, features: boolean): Promise<Prediction> {

@@ -2,7 +2,7 @@
 import { check } from '../src/core/error.ts';
 import { Random } from '../src/core/random.ts';
 import { augmentationFor } from '../src/data/augmentations.ts';
-import { fromIdx, type ImageSet, split } from '../src/data/dataset.ts';
+import { concat, fromIdx, type ImageSet, split } from '../src/data/dataset.ts';
 import { syntheticDigits } from '../src/data/digits.ts';
 import { readIdxPairs } from '../src/io/idx.ts';
 import type { Session } from '../src/session.ts';
@@ -20,12 +20,23 @@ const optimizers: Record<TrainOptions['optimizer'], (o: TrainOptions) => Optimiz
   adamw: ({ weightDecay }) => adamw({ weightDecay }),
 };
 
+/** Synthetic digits, in parts that take some 20 ms, so that messages are read in between. */
+async function writeDigits(count: number, seed: number): Promise<ImageSet> {
+  const part = 500;
+  const parts = [syntheticDigits({ count: Math.min(part, count), seed })];
+  for (let start = part; start < count; start += part) {
+    await nextTurn();
+    parts.push(syntheticDigits({ count: Math.min(part, count - start), seed, start }));
+  }
+  return concat(parts as [ImageSet, ...ImageSet[]]);
+}
+
 /** Training and validation images; a tenth is set aside where the files bring no test set. */
 async function loadData(data: TrainData, seed: number): Promise<{ train: ImageSet; validation: ImageSet }> {
   if (data.kind === 'synthetic') {
     return {
-      train: syntheticDigits({ count: data.train, seed }),
-      validation: syntheticDigits({ count: data.validation, seed: seed + 1 }),
+      train: await writeDigits(data.train, seed),
+      validation: await writeDigits(data.validation, seed + 1),
     };
   }
   const files = data.files.map(({ name, bytes }) => ({ name, bytes: new Uint8Array(bytes) }));

@@ -52,6 +52,11 @@ export class Graph {
   readonly updates = new Map<string, Value>();
   #values = 0;
 
+  /** Number of trained parameters of its variables. */
+  get parameters(): number {
+    return [...this.variables.values()].reduce((sum, { spec }) => sum + spec.parameters, 0);
+  }
+
   #value(type: TensorType, source: Source): Value {
     return { id: this.#values++, graph: this, dtype: type.dtype, shape: type.shape, source };
   }
