@@ -2,11 +2,11 @@
 import { LensletError } from '../../core/error.ts';
 import { type Tensor, tensor } from '../../core/tensor.ts';
 import type { Node, Value } from '../../ir/graph.ts';
-import type { AttributeProto, NodeProto, Partially, TensorProto } from './proto.ts';
+import type { AttributeProto, NodeProto, Partially } from './proto.ts';
 import { tensorProto } from './tensor.ts';
 
 /** AttributeProto.AttributeType. */
-const AttributeType = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 } as const;
+const AttributeType = { FLOAT: 1, INT: 2, STRING: 3, TENSOR: 4, INTS: 7 } as const;
 
 export type Attributes = Readonly<
   Record<string, number | string | readonly number[] | { readonly float: number }>
@@ -26,7 +26,6 @@ function attribute(name: string, value: Attributes[string]): Partially<Attribute
 
 export class Writing {
   readonly nodes: Partially<NodeProto>[] = [];
-  readonly initializers: Partially<TensorProto>[] = [];
   readonly #names = new Map<Value, string>();
   readonly #taken = new Set<string>();
 
@@ -48,7 +47,7 @@ export class Writing {
     return name;
   }
 
-  /** The name of a value; constants become initialisers on first use. */
+  /** The name of a value; constants are written on first use. */
   name(value: Value | null): string {
     if (!value) return '';
     const known = this.#names.get(value);
@@ -56,41 +55,47 @@ export class Writing {
     if (value.source.kind !== 'constant') {
       throw new LensletError('value', 'A value is used before the node that makes it.');
     }
-    const name = this.initializer(value.source.tensor, 'constant');
+    const name = this.tensor(value.source.tensor, 'constant');
     this.#names.set(value, name);
     return name;
   }
 
-  initializer(t: Tensor, stem: string): string {
+  /** A tensor as a node: initialisers are the weights alone. */
+  tensor(t: Tensor, stem: string): string {
     const name = this.fresh(stem);
-    this.initializers.push(tensorProto(t, name));
+    const value = { name: 'value', type: AttributeType.TENSOR, t: tensorProto(t) };
+    this.nodes.push({ name, opType: 'Constant', output: [name], attribute: [value] });
     return name;
   }
 
   integers(list: readonly number[], stem: string): string {
-    return this.initializer(tensor([list.length], Int32Array.from(list)), stem);
+    return this.tensor(tensor([list.length], Int32Array.from(list)), stem);
   }
 
   scalar(value: number): string {
-    return this.initializer(tensor([], [value]), 'constant');
+    return this.tensor(tensor([], [value]), 'constant');
   }
 
   /** Appends an ONNX node whose output is that of `y`, or a value in between. */
-  emit(opType: string, inputs: readonly string[], y: Node | null, attributes: Attributes = {}): string {
-    const name = this.fresh(`${y ? y.op.name : opType.toLowerCase()}_${this.nodes.length}`);
-    const value = y?.outputs[0];
-    const output = (value && this.#names.get(value)) ?? name;
-    if (value) this.#names.set(value, output);
+  emit(
+    opType: string,
+    inputs: readonly string[],
+    y: Node | null,
+    attributes: Attributes = {},
+    stem = opType.toLowerCase(),
+  ): string {
+    const name = this.fresh(stem);
+    if (y) this.#names.set(y.outputs[0], name);
     let last = inputs.length;
     while (last > 0 && inputs[last - 1] === '') last--;
     this.nodes.push({
       name,
       opType,
       input: inputs.slice(0, last),
-      output: [output],
+      output: [name],
       attribute: Object.entries(attributes).map(([k, v]) => attribute(k, v)),
     });
-    return output;
+    return name;
   }
 
   /** The value's shape with −1 for the dimension that is the batch size (times something). */

@@ -1,0 +1,88 @@
+/** lenslet convert: between ONNX networks and safetensors weights. */
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import { check, LensletError } from '../../src/core/error.ts';
+import type { Tensor } from '../../src/core/tensor.ts';
+import { METADATA } from '../../src/io/onnx/classifier.ts';
+import { exportOnnx } from '../../src/io/onnx/export.ts';
+import { importOnnx, type OnnxModel } from '../../src/io/onnx/import.ts';
+import { writeSafetensors } from '../../src/io/safetensors.ts';
+import { readBytes, writeAtomic } from '../files.ts';
+import { trained } from '../network.ts';
+import { example, integer } from '../options.ts';
+import { print } from '../table.ts';
+
+export interface ConvertOptions {
+  /** Network of a weights file that does not say which it is for. */
+  readonly model?: string;
+  /** Batch size of the ONNX file; open by default. */
+  readonly batch?: number;
+}
+
+export function convertCommand(program: Command): void {
+  const command = program
+    .command('convert')
+    .description('Converts between ONNX networks and safetensors weights.')
+    .argument('<from>', 'network that comes with Lenslet, .safetensors or .onnx file')
+    .argument('<to>', '.onnx or .safetensors file to write')
+    .option('--model <name>', 'network of a weights file that does not say which it is for')
+    .option('--batch <n>', 'batch size of the ONNX file (default: any)', integer(1))
+    .action(async (from: string, to: string, options: ConvertOptions) => {
+      print(await convert(from, to, options));
+    });
+  example(
+    command,
+    'lenslet convert lenet5-modern lenet5.onnx',
+    'lenslet convert resnet18.safetensors resnet18.onnx --model resnet18',
+    'lenslet convert resnet18.onnx resnet18.safetensors',
+  );
+}
+
+const isOnnx = (path: string): boolean => /\.onnx$/i.test(path);
+const isSafetensors = (path: string): boolean => /\.safetensors$/i.test(path);
+
+/**
+ * Writes `to` from `from`; the names' endings say what they are. From ONNX the weights are taken, to ONNX the network
+ * must be known.
+ * @returns what was done, in a line
+ * @throws LensletError 'value' for other endings or two files of one kind, 'unknown' when the network is not named
+ */
+export async function convert(from: string, to: string, options: ConvertOptions = {}): Promise<string> {
+  if (isOnnx(from) && isSafetensors(to)) return toSafetensors(from, to, options);
+  if (!isOnnx(from) && isOnnx(to)) return toOnnx(from, to, options);
+  throw new LensletError(
+    'value',
+    `Cannot convert ${basename(from)} to ${basename(to)}: one must end in .onnx, the other in .safetensors.`,
+  );
+}
+
+async function toOnnx(from: string, to: string, { model: name, batch }: ConvertOptions): Promise<string> {
+  const { model, weights } = await trained(from, name);
+  check(weights, 'unknown', () => `${from} has no weights.`);
+  const bytes = exportOnnx(model, weights, { batch: batch ?? 'N' });
+  await writeAtomic(to, bytes);
+  return `${to}: ${model.name} with ${weights.size} weights, ${bytes.length} bytes`;
+}
+
+async function toSafetensors(from: string, to: string, { model }: ConvertOptions): Promise<string> {
+  const onnx = importOnnx(await readBytes(from));
+  const weights = new Map<string, Tensor>();
+  for (const [name, stored] of onnx.initializers) {
+    if (stored.dtype === 'f32') weights.set(name, stored.tensor(name));
+  }
+  check(weights.size, 'value', () => `${from} holds no weights (floating-point initialisers).`);
+  const name = model ?? modelOf(onnx);
+  const bytes = writeSafetensors(weights, name ? { model: name } : {});
+  await writeAtomic(to, bytes);
+  return `${to}: ${weights.size} weights, ${bytes.length} bytes`;
+}
+
+/** The network's name in a file that Lenslet wrote. */
+function modelOf(onnx: OnnxModel): string | null {
+  try {
+    const name: unknown = JSON.parse(onnx.metadata.get(METADATA.model) ?? 'null');
+    return typeof name === 'string' ? name : null;
+  } catch {
+    return null;
+  }
+}
