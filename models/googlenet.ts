@@ -70,7 +70,7 @@ const AUXILIARIES: Readonly<Record<string, string>> = { inception4a: 'aux1', inc
 
 export interface GoogLeNetOptions {
   readonly classes?: readonly string[];
-  /** Share of the channels, a multiple of 1/16. Default 1. */
+  /** Share of the channels, a multiple of 1/8. Default 1. */
   readonly width?: number;
 }
 
