@@ -36,14 +36,17 @@ function isInstalled() {
   );
 }
 
-/** Installs the locked dependencies where they are missing or of other versions. */
+/**
+ * Installs the locked dependencies where they are missing or of other versions. Not with "npm ci": that refuses a
+ * lock file without the packages of every platform, and npm locks only those that it has seen.
+ */
 export function ensureInstalled() {
   if (Number(process.versions.node.split('.')[0]) < 20) {
     fail(`Node 20 or newer is needed, this is ${process.version}.`);
   }
   if (isInstalled()) return;
-  console.log('Installing the dependencies (npm ci) …');
-  if (run('npm', ['ci']) !== 0) {
+  console.log('Installing the dependencies …');
+  if (run('npm', ['install', '--no-save']) !== 0) {
     fail('The dependencies could not be installed: check the connection to the npm registry and try again.');
   }
 }
