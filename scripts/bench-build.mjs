@@ -1,0 +1,32 @@
+// npm run build:bench: Lenslet as an adapter of the benchmark's pages, in dist/bench.
+import { fileURLToPath } from 'node:url';
+import { build } from 'vite';
+import { root } from './project.mjs';
+
+export const ADAPTER = `${root}dist/bench`;
+
+/** Not Vite's library mode: that packs the binaries into the script as text. */
+export async function buildAdapter() {
+  await build({
+    configFile: false,
+    root,
+    base: './',
+    logLevel: 'warn',
+    publicDir: false,
+    worker: { format: 'es' },
+    build: {
+      outDir: ADAPTER,
+      emptyOutDir: true,
+      target: 'es2022',
+      assetsInlineLimit: 0,
+      modulePreload: false,
+      rolldownOptions: {
+        input: { 'bench-adapter': `${root}test/bench/adapter.ts` },
+        preserveEntrySignatures: 'strict',
+        output: { entryFileNames: '[name].js' },
+      },
+    },
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildAdapter();

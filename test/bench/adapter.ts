@@ -1,0 +1,83 @@
+/**
+ * Lenslet in the benchmark's page. A page may not wait for threads, so programs in several threads run in a worker, at
+ * the price of two messages a run; programs so short that these messages would dominate run on the page's own thread.
+ */
+import { createBackend } from '../../workers/browser.ts';
+import type { Asset, Case } from './network.ts';
+import { type Program, prepareInference } from './program.ts';
+import type { Reply, Request } from './worker.ts';
+
+interface Options {
+  readonly threads?: number | string;
+  readonly binary?: 'simd' | 'threads' | 'relaxed';
+  /** Training steps whose losses are checked. */
+  readonly steps?: number | string;
+}
+
+/** About a tenth of a millisecond on one thread; two messages take about half of that. */
+const SHORT_FLOPS = 5e6;
+
+/** Calls of a worker, answered in order. */
+class Remote {
+  readonly #worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+  readonly #waiting: { resolve: (value: unknown) => void; reject: (error: Error) => void }[] = [];
+
+  constructor() {
+    this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => {
+      const call = this.#waiting.shift();
+      if ('error' in data) call?.reject(new Error(data.error));
+      else call?.resolve(data.value);
+    };
+    this.#worker.onerror = ({ message }) => {
+      for (const { reject } of this.#waiting.splice(0))
+        reject(new Error(message || 'the worker did not load'));
+    };
+  }
+
+  call<T>(request: Request): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve: resolve as (value: unknown) => void, reject });
+      this.#worker.postMessage(request);
+    });
+  }
+}
+
+export default async function create(options: Options) {
+  const threads = Number(options.threads ?? 1);
+  const steps = Number(options.steps ?? 4);
+  const { binary } = options;
+  let remote: Promise<Remote> | null = null;
+  const backend = await createBackend({ threads: 1, binary });
+
+  async function prepareHere(c: Case, asset: Asset): Promise<Program> {
+    if (c.kind !== 'train') return prepareInference(backend, c, asset);
+    const { prepareTraining } = await import('./training.ts');
+    return prepareTraining(backend, c, asset, steps);
+  }
+
+  async function startRemote(): Promise<Remote> {
+    const made = new Remote();
+    await made.call({ call: 'create', threads, binary, steps });
+    return made;
+  }
+
+  async function prepareThere(c: Case, asset: Asset): Promise<Program> {
+    remote ??= startRemote();
+    const worker = await remote;
+    await worker.call({ call: 'prepare', case: c, asset: { ...asset, t: { ...asset.t } } });
+    return {
+      run: () => worker.call({ call: 'run' }),
+      check: () => worker.call({ call: 'check' }),
+      profile: () => worker.call({ call: 'profile' }),
+      dispose: () => void worker.call({ call: 'dispose' }),
+    };
+  }
+
+  return {
+    async setup() {
+      return { version: '0.1.0', binary: backend.binary, threads, shortFlops: SHORT_FLOPS };
+    },
+    prepare: (c: Case, asset: Asset): Promise<Program> =>
+      threads === 1 || c.flops < SHORT_FLOPS ? prepareHere(c, asset) : prepareThere(c, asset),
+  };
+}
