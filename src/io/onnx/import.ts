@@ -54,7 +54,12 @@ export function importOnnx(bytes: Uint8Array): OnnxModel {
   const model = decodeModel(bytes);
   const { graph } = model;
   check(graph, 'format', () => 'ONNX: the file holds no network; it is no ONNX model, or truncated.');
-  const opset = model.opsetImport.find((o) => !o.domain || o.domain === 'ai.onnx')?.version ?? 1;
+  const opset = model.opsetImport.find((o) => !o.domain || o.domain === 'ai.onnx')?.version;
+  check(
+    opset !== undefined,
+    'format',
+    () => 'ONNX: the file does not say which operator set it uses; it is truncated, or older than ONNX 1.0.',
+  );
   check(
     opset >= 1 && opset <= NEWEST_OPSET,
     'unsupported',
