@@ -3,6 +3,7 @@ import type { Graph, Node, Value } from '../ir/graph.ts';
 import type { OpDef } from '../ir/op.ts';
 import { identityOp } from '../ops/shape.ts';
 import { simplify } from './simplify.ts';
+import { hoistUpdates, rootOf } from './updates.ts';
 
 export interface Program {
   readonly nodes: readonly Node[];
@@ -37,11 +38,5 @@ export function programOf(graph: Graph): Program {
     new Map([...values].map(([name, v]) => [name, keep(v)]));
   const outputs = kept(graph.outputs);
   const updates = kept(changes);
-  return { nodes: [...nodes, ...simplify(graph)], outputs, updates };
-}
-
-/** What a view is a view of. */
-function rootOf(v: Value): Value {
-  while (v.source.kind === 'node' && v.source.node.op.view) v = v.source.node.inputs[0] as Value;
-  return v;
+  return { nodes: hoistUpdates([...nodes, ...simplify(graph)], updates), outputs, updates };
 }
