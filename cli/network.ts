@@ -1,7 +1,6 @@
 /** From what the user names (a network, a file) to a session on a backend. */
 import { fileURLToPath } from 'node:url';
 import { modelByName, models } from '../models/index.ts';
-import { weightsUrls } from '../models/weights.ts';
 import type { Backend } from '../src/backend.ts';
 import { check } from '../src/core/error.ts';
 import type { Tensor } from '../src/core/tensor.ts';
@@ -53,6 +52,10 @@ function networkTensors({ tensors, metadata }: Safetensors): Map<string, Tensor>
   return new Map([...tensors].filter(([name]) => !/^(optimizer|best)\./.test(name)));
 }
 
+/** Where the weights that come with Lenslet are, seen from dist/cli/, in the checkout and in the package. */
+const shippedWeights = (name: string): string =>
+  fileURLToPath(new URL(`../../models/${name}.safetensors`, import.meta.url));
+
 /** A network by the name of its architecture, not trained. */
 export const untrained = (name: string): Network => ({ model: modelByName(name), weights: null });
 
@@ -63,10 +66,9 @@ export const untrained = (name: string): Network => ({ model: modelByName(name),
  */
 export async function trained(nameOrFile: string, arch?: string): Promise<Network> {
   if (!isNetwork(nameOrFile)) return fromFile(nameOrFile, arch);
-  const url = weightsUrls[nameOrFile];
-  const path = url && fileURLToPath(url);
+  const path = shippedWeights(nameOrFile);
   check(
-    path && (await exists(path)),
+    await exists(path),
     'unknown',
     () =>
       `${nameOrFile} comes without trained weights: train it (lenslet train ${nameOrFile}), then name the file.`,
