@@ -29,6 +29,13 @@ interface StepCase {
   readonly final: Readonly<Record<string, Norms>>;
 }
 
+/**
+ * Relative tolerance of first gradients, for which steps.json gives none: one unit that rounding puts on the other
+ * side of a ReLU changes the gradients before it by about 1/√units of its layer, here 4e-3 … 8e-3 as measured in the
+ * plain network.
+ */
+const FIRST_GRADIENTS = 3e-2;
+
 /** A training step; with `gradients`, these are results, too, under "d " and the parameter's name. */
 function trainingGraph(c: StepCase, gradients: boolean): Graph {
   const model: Model = {
@@ -101,7 +108,7 @@ async function runCase(c: StepCase, salt: string, backend: Backend): Promise<Cas
   };
   await run(trainingGraph(c, true), 1, (_, results) => {
     for (const [name, wanted] of Object.entries(c.first_gradients)) {
-      compare(errors, 'gradients', name, results[`d ${name}`], wanted, c.tolerance.final_l2);
+      compare(errors, 'gradients', name, results[`d ${name}`], wanted, FIRST_GRADIENTS);
     }
   });
   await run(graph, c.losses.length, (t, { loss }) => {
