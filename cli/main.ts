@@ -4,11 +4,13 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { LensletError } from '../src/core/error.ts';
 import { benchCommand } from './commands/bench.ts';
+import { convertCommand } from './commands/convert.ts';
 import { dataCommand } from './commands/data.ts';
 import { evalCommand } from './commands/eval.ts';
 import { infoCommand } from './commands/info.ts';
 import { predictCommand } from './commands/predict.ts';
 import { trainCommand } from './commands/train.ts';
+import { verifyCommand } from './commands/verify.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
@@ -21,9 +23,17 @@ const program = new Command('lenslet')
   .configureOutput({ outputError: () => {} })
   .exitOverride();
 
-for (const add of [trainCommand, evalCommand, predictCommand, infoCommand, benchCommand, dataCommand]) {
-  add(program);
-}
+const commands = [
+  trainCommand,
+  evalCommand,
+  predictCommand,
+  infoCommand,
+  convertCommand,
+  verifyCommand,
+  benchCommand,
+  dataCommand,
+];
+for (const add of commands) add(program);
 
 function report(error: unknown): void {
   if (error instanceof CommanderError) {

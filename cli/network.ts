@@ -1,9 +1,12 @@
 /** From what the user names (a network, a file) to a session on a backend. */
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { modelByName, models } from '../models/index.ts';
 import type { Backend } from '../src/backend.ts';
 import { check } from '../src/core/error.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import { asClassifier } from '../src/io/onnx/classifier.ts';
+import { importOnnx } from '../src/io/onnx/import.ts';
 import { parseSafetensors, type Safetensors } from '../src/io/safetensors.ts';
 import type { Model } from '../src/nn/builder.ts';
 import { ReferenceBackend } from '../src/reference/index.ts';
@@ -46,6 +49,22 @@ export async function readWeights(path: string): Promise<Safetensors> {
   }
 }
 
+export const isOnnx = (path: string): boolean => /\.onnx$/i.test(path);
+
+/** The image classifier in an ONNX file; its initial values are the file's weights. Errors name the file. */
+export async function readOnnx(path: string): Promise<Model> {
+  const bytes = await readBytes(path);
+  try {
+    return asClassifier(importOnnx(bytes), { name: basename(path).replace(/\.onnx$/i, '') });
+  } catch (cause) {
+    return named(path, cause);
+  }
+}
+
+/** A network of Lenslet's by its name, or that of an ONNX file. */
+export const architecture = async (nameOrFile: string): Promise<Model> =>
+  isOnnx(nameOrFile) ? readOnnx(nameOrFile) : modelByName(nameOrFile);
+
 /** The weights of a model in a file: of a checkpoint those of the network, without the optimiser's variables. */
 function networkTensors({ tensors, metadata }: Safetensors): Map<string, Tensor> {
   if (!metadata.progress) return tensors;
@@ -60,8 +79,8 @@ const shippedWeights = (name: string): string =>
 export const untrained = (name: string): Network => ({ model: modelByName(name), weights: null });
 
 /**
- * A network with weights: a name stands for the weights that come with Lenslet, else a safetensors file.
- * @param arch says what network the file is for when the file does not
+ * A network with weights: a name stands for the weights that come with Lenslet, else an ONNX or safetensors file.
+ * @param arch says what network a safetensors file is for when the file does not: a name or an ONNX file
  * @throws LensletError 'unknown' for an unknown network or file, 'format' for a file that is none
  */
 export async function trained(nameOrFile: string, arch?: string): Promise<Network> {
@@ -77,6 +96,7 @@ export async function trained(nameOrFile: string, arch?: string): Promise<Networ
 }
 
 async function fromFile(path: string, arch?: string): Promise<Network> {
+  if (isOnnx(path)) return { model: await readOnnx(path), weights: null };
   const file = await readWeights(path);
   const name = arch ?? file.metadata.model;
   check(
@@ -84,7 +104,7 @@ async function fromFile(path: string, arch?: string): Promise<Network> {
     'unknown',
     () => `${path} does not say which network it is for: name it with --arch (${names()}).`,
   );
-  return { model: modelByName(name), weights: networkTensors(file) };
+  return { model: await architecture(name), weights: networkTensors(file) };
 }
 
 /** A name is a network to start anew, a file one to go on from. */

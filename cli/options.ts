@@ -36,7 +36,10 @@ export const withCommon = (command: Command): Command =>
 
 /** The network's architecture for weights that do not name it. */
 export const withArch = (command: Command): Command =>
-  command.option('--arch <name>', 'network of a weights file that does not say which it is for');
+  command.option(
+    '--arch <name>',
+    'network (or .onnx file) of a weights file that does not say which it is for',
+  );
 
 /** Appends an example to a command's help. */
 export const example = (command: Command, ...lines: readonly string[]): Command =>

@@ -4,16 +4,16 @@ import type { Command } from 'commander';
 import { check, LensletError } from '../../src/core/error.ts';
 import type { Tensor } from '../../src/core/tensor.ts';
 import { METADATA } from '../../src/io/onnx/classifier.ts';
-import { exportOnnx } from '../../src/io/onnx/export.ts';
+import { exportOnnx, replaceWeights } from '../../src/io/onnx/export.ts';
 import { importOnnx, type OnnxModel } from '../../src/io/onnx/import.ts';
 import { writeSafetensors } from '../../src/io/safetensors.ts';
 import { readBytes, writeAtomic } from '../files.ts';
-import { trained } from '../network.ts';
+import { isOnnx, trained } from '../network.ts';
 import { example, integer } from '../options.ts';
 import { print } from '../table.ts';
 
 export interface ConvertOptions {
-  /** Network of a weights file that does not say which it is for. */
+  /** Network of a weights file that does not say which it is for: a name, or the ONNX file it was trained from. */
   readonly model?: string;
   /** Batch size of the ONNX file; open by default. */
   readonly batch?: number;
@@ -25,7 +25,7 @@ export function convertCommand(program: Command): void {
     .description('Converts between ONNX networks and safetensors weights.')
     .argument('<from>', 'network that comes with Lenslet, .safetensors or .onnx file')
     .argument('<to>', '.onnx or .safetensors file to write')
-    .option('--model <name>', 'network of a weights file that does not say which it is for')
+    .option('--model <name>', 'network, or .onnx file, of a weights file that does not say which it is for')
     .option('--batch <n>', 'batch size of the ONNX file (default: any)', integer(1))
     .action(async (from: string, to: string, options: ConvertOptions) => {
       print(await convert(from, to, options));
@@ -35,10 +35,10 @@ export function convertCommand(program: Command): void {
     'lenslet convert lenet5-modern lenet5.onnx',
     'lenslet convert resnet18.safetensors resnet18.onnx --model resnet18',
     'lenslet convert resnet18.onnx resnet18.safetensors',
+    'lenslet convert tuned.safetensors tuned.onnx --model original.onnx',
   );
 }
 
-const isOnnx = (path: string): boolean => /\.onnx$/i.test(path);
 const isSafetensors = (path: string): boolean => /\.safetensors$/i.test(path);
 
 /**
@@ -57,11 +57,20 @@ export async function convert(from: string, to: string, options: ConvertOptions 
 }
 
 async function toOnnx(from: string, to: string, { model: name, batch }: ConvertOptions): Promise<string> {
+  if (name && isOnnx(name)) return intoOnnx(from, to, name);
   const { model, weights } = await trained(from, name);
   check(weights, 'unknown', () => `${from} has no weights.`);
   const bytes = exportOnnx(model, weights, { batch: batch ?? 'N' });
   await writeAtomic(to, bytes);
   return `${to}: ${model.name} with ${weights.size} weights, ${bytes.length} bytes`;
+}
+
+/** The network of an ONNX file with other weights: what fine-tuning it has made. */
+async function intoOnnx(from: string, to: string, original: string): Promise<string> {
+  const { weights } = await trained(from, original);
+  const bytes = replaceWeights(await readBytes(original), weights ?? new Map());
+  await writeAtomic(to, bytes);
+  return `${to}: ${original} with ${weights?.size ?? 0} weights of ${from}, ${bytes.length} bytes`;
 }
 
 async function toSafetensors(from: string, to: string, { model }: ConvertOptions): Promise<string> {

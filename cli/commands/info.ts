@@ -1,6 +1,5 @@
 /** lenslet info: what a network consists of and what it needs. */
 import type { Command } from 'commander';
-import { modelByName } from '../../models/index.ts';
 import { bytesOf } from '../../src/core/tensor.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { Builder, type Model } from '../../src/nn/builder.ts';
@@ -10,7 +9,7 @@ import { sgd } from '../../src/train/optimizer.ts';
 import { buildStep } from '../../src/train/trainer.ts';
 import { wasmTarget } from '../../src/wasm/index.ts';
 import { describeFile, type FileReport } from '../file-info.ts';
-import { isNetwork } from '../network.ts';
+import { architecture, isNetwork, isOnnx } from '../network.ts';
 import { example, integer, withArch } from '../options.ts';
 import { bytes, grouped, print, printJson, table } from '../table.ts';
 
@@ -49,7 +48,7 @@ export function infoCommand(program: Command): void {
   const command = program
     .command('info')
     .description('Shows layers, parameters, operations and planned memory of a network.')
-    .argument('<model>', 'network that comes with Lenslet, or a .safetensors file')
+    .argument('<model>', 'network that comes with Lenslet, or a .safetensors or .onnx file')
     .option('--batch <n>', 'images of the training step that is planned', integer(1), 64)
     .option('--json', 'print one JSON document on stdout');
   withArch(command).action(run);
@@ -57,14 +56,14 @@ export function infoCommand(program: Command): void {
 }
 
 async function run(name: string, { batch, arch, json }: InfoOptions): Promise<void> {
-  const file = isNetwork(name) ? undefined : await describeFile(name);
-  const architecture = arch ?? (file ? file.metadata.model : name);
-  if (!architecture && file) {
+  const file = isNetwork(name) || isOnnx(name) ? undefined : await describeFile(name);
+  const of = arch ?? (file ? file.metadata.model : name);
+  if (!of && file) {
     if (json) printJson({ file });
     else print(showFile(file));
     return;
   }
-  const report = { ...reportOn(modelByName(architecture), batch), file };
+  const report = { ...reportOn(await architecture(of), batch), file };
   if (json) printJson(report);
   else print(file ? `${showFile(file)}\n\n${show(report)}` : show(report));
 }

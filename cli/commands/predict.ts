@@ -23,7 +23,11 @@ export function predictCommand(program: Command): void {
     .command('predict')
     .description('Reads the handwritten digit in each picture (PNG, JPEG, WebP …).')
     .argument('<image...>', 'pictures, one digit in each')
-    .option('--model <model>', 'network that comes with Lenslet, or a .safetensors file', 'lenet5-modern');
+    .option(
+      '--model <model>',
+      'network that comes with Lenslet, or a .safetensors or .onnx file',
+      'lenet5-modern',
+    );
   withCommon(withArch(command)).action(run);
   example(command, 'lenslet predict seven.png photo.jpg');
 }

@@ -26,7 +26,9 @@ export function describeLayers(graph: Graph, taps: ReadonlyMap<string, Value> = 
   for (const node of graph.nodes) {
     const [y] = node.outputs;
     if (node.op.view || behind.has(y)) continue;
-    const used = node.inputs.flatMap((x) => (x && behind.get(x)) ?? []).filter((name) => !counted.has(name));
+    // A variable may reach a node twice: batch normalisation's weight is in its scale and its shift.
+    const all = new Set(node.inputs.flatMap((x) => (x && behind.get(x)) ?? []));
+    const used = [...all].filter((name) => !counted.has(name));
     for (const name of used) counted.add(name);
     const parameters = used.reduce((sum, name) => sum + (graph.variables.get(name)?.spec.parameters ?? 0), 0);
     const layer = used[0]?.split('.').slice(0, -1).join('.');

@@ -1,11 +1,11 @@
 /** Networks of ours as ONNX files: the inference form, weights as initialisers under our names. */
 import { check, LensletError } from '../../core/error.ts';
-import type { Shape, Tensor } from '../../core/tensor.ts';
+import { type Shape, sameShape, type Tensor } from '../../core/tensor.ts';
 import { Graph, type Node, type Value } from '../../ir/graph.ts';
 import { Builder, type Model } from '../../nn/builder.ts';
 import { METADATA } from './classifier.ts';
 import { writers } from './ops.ts';
-import { encodeModel, type NodeProto, type Partially, type ValueInfoProto } from './proto.ts';
+import { decodeModel, encodeModel, type NodeProto, type Partially, type ValueInfoProto } from './proto.ts';
 import { DataType, tensorProto } from './tensor.ts';
 import { Writing } from './writing.ts';
 
@@ -56,6 +56,27 @@ export function exportOnnx(
       output: [portInfo('output', built.scores, writing)],
     },
   });
+}
+
+/**
+ * An ONNX file with other weights in it, by name; those not given stay.
+ * @throws LensletError 'shape' when a weight has another shape in the file
+ */
+export function replaceWeights(bytes: Uint8Array, weights: ReadonlyMap<string, Tensor>): Uint8Array {
+  const model = decodeModel(bytes);
+  const { graph } = model;
+  check(graph, 'format', () => 'ONNX: the file holds no network.');
+  const initializer = graph.initializer.map((stored) => {
+    const weight = weights.get(stored.name ?? '');
+    if (!weight) return stored;
+    check(
+      sameShape(weight.shape, stored.dims),
+      'shape',
+      () => `"${stored.name}" is [${stored.dims}] in the file; [${weight.shape}] was given.`,
+    );
+    return tensorProto(weight, stored.name);
+  });
+  return encodeModel({ ...model, graph: { ...graph, initializer } });
 }
 
 const metadataOf = ({ name, normalize, classes }: Model) =>

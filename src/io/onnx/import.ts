@@ -206,6 +206,7 @@ export class OnnxModel {
       const known = folder.fold(value);
       const kept = known && value.source.kind === 'node' ? b.graph.constant(known) : value;
       entries.set(name, { value: () => kept, known: () => known });
+      b.tap(name, kept);
     });
   }
 
