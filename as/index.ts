@@ -110,7 +110,7 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.CONV_SCATTER: return convScatter(r, tile, scratch);
     case Opcode.SUM_PARTIALS: return sumPartials(r, tile);
     case Opcode.LINEAR: return linear(r, tile, scratch);
-    case Opcode.POOL: return pool(r, tile);
+    case Opcode.POOL: return pool(r, tile, scratch);
     case Opcode.POOL_GRAD: return poolGrad(r, tile);
     case Opcode.SOFTMAX: return softmax(r, tile);
     case Opcode.SOFTMAX_GRAD: return softmaxGrad(r, tile);

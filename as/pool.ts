@@ -2,9 +2,10 @@
  * Maximum and average pooling over NCHW planes and their gradients. A tile is `PLANES` whole planes, so that
  * overlapping windows add up within one thread, in one order.
  */
+import { fill, loadFirst, storeFirst } from "./simd";
 import { PoolArgs, PoolKind } from "./protocol";
 
-export function pool(r: usize, tile: i32): void {
+export function pool(r: usize, tile: i32, scratch: usize): void {
   const planes = load<i32>(r + PoolArgs.PLANES);
   const end = min(load<i32>(r + PoolArgs.COUNT), (tile + 1) * planes);
   const inBytes = <usize>(load<i32>(r + PoolArgs.H) * load<i32>(r + PoolArgs.W)) << 2;
@@ -14,7 +15,8 @@ export function pool(r: usize, tile: i32): void {
     const x: usize = load<usize>(r + PoolArgs.X) + <usize>p * inBytes;
     const y: usize = load<usize>(r + PoolArgs.Y) + <usize>p * outBytes;
     if (halves) halve(r, x, y);
-    else window(r, x, y);
+    else if (load<i32>(r + PoolArgs.KIND) == PoolKind.MAX) windows(r, x, y, scratch, PoolKind.MAX);
+    else windows(r, x, y, scratch, PoolKind.AVERAGE);
   }
 }
 
@@ -90,38 +92,74 @@ function halve(r: usize, x: usize, y: usize): void {
   }
 }
 
-function window(r: usize, x: usize, y: usize): void {
-  const kind = load<i32>(r + PoolArgs.KIND);
-  const h = load<i32>(r + PoolArgs.H);
-  const w = load<i32>(r + PoolArgs.W);
-  const oh = load<i32>(r + PoolArgs.OH);
-  const ow = load<i32>(r + PoolArgs.OW);
-  const kh = load<i32>(r + PoolArgs.KH);
-  const kw = load<i32>(r + PoolArgs.KW);
-  const dh = load<i32>(r + PoolArgs.DH);
-  const dw = load<i32>(r + PoolArgs.DW);
-  for (let oy = 0; oy < oh; oy++) {
+// @ts-ignore: decorator
+@inline
+function combine(kind: i32, a: v128, b: v128): v128 {
+  return kind == PoolKind.MAX ? f32x4.max(a, b) : f32x4.add(a, b);
+}
+
+/** Four floats, `step` floats apart. */
+// @ts-ignore: decorator
+@inline
+function gather(p: usize, step: i32): v128 {
+  if (step == 1) return v128.load(p);
+  if (step == 2) return v128.shuffle<f32>(v128.load(p), v128.load(p, 16), 0, 2, 4, 6);
+  const s = <usize>step << 2;
+  const two = v128.load_lane<f32>(p + s, v128.load32_zero(p), 1);
+  return v128.load_lane<f32>(p + 3 * s, v128.load_lane<f32>(p + 2 * s, two, 2), 3);
+}
+
+/**
+ * Any windows: for each row of the output, first over the window's rows into `line` (a padded row of the image, what
+ * is outside neutral), then over its columns.
+ */
+// @ts-ignore: decorator
+@inline
+function windows(r: usize, x: usize, y: usize, line: usize, kind: i32): void {
+  const w = load<i32>(r + PoolArgs.W), oh = load<i32>(r + PoolArgs.OH), ow = load<i32>(r + PoolArgs.OW);
+  const kw = load<i32>(r + PoolArgs.KW), sw = load<i32>(r + PoolArgs.SW), dw = load<i32>(r + PoolArgs.DW);
+  const left = load<i32>(r + PoolArgs.PL), span = (ow - 1) * sw + (kw - 1) * dw + 1;
+  const neutral: f32 = kind == PoolKind.MAX ? -Infinity : 0;
+  fill(line, span, neutral);
+  for (let oy = 0; oy < oh; oy++, y += <usize>ow << 2) {
     const y0 = oy * load<i32>(r + PoolArgs.SH) - load<i32>(r + PoolArgs.PT);
-    for (let ox = 0; ox < ow; ox++) {
-      const x0 = ox * load<i32>(r + PoolArgs.SW) - load<i32>(r + PoolArgs.PL);
-      let best: f32 = -f32.MAX_VALUE * 2;
-      let sum: f32 = 0;
-      for (let ky = 0; ky < kh; ky++) {
-        const iy = y0 + ky * dh;
-        if (<u32>iy >= <u32>h) continue;
-        const row = x + (<usize>(iy * w) << 2);
-        for (let kx = 0; kx < kw; kx++) {
-          const ix = x0 + kx * dw;
-          if (<u32>ix >= <u32>w) continue;
-          const v = load<f32>(row + (<usize>ix << 2));
-          best = max(best, v);
-          sum += v;
-        }
-      }
-      store<f32>(y, kind == PoolKind.MAX ? best : sum / divisorOf(r, y0, x0));
-      y += 4;
+    joinRows(r, x, y0, line + (<usize>left << 2), min(w, span - left), kind, neutral);
+    for (let ox = 0; ox < ow; ox += 4) {
+      const n = min(4, ow - ox), from = line + (<usize>(ox * sw) << 2);
+      let v = f32x4.splat(neutral);
+      for (let kx = 0; kx < kw; kx++) v = combine(kind, v, gather(from + (<usize>(kx * dw) << 2), sw));
+      if (kind != PoolKind.MAX) v = f32x4.div(v, divisors(r, y0, ox, n));
+      storeFirst(y + (<usize>ox << 2), v, n);
     }
   }
+}
+
+/** to[i] = what the rows of the window from row y0 on have at column i, for n columns. */
+// @ts-ignore: decorator
+@inline
+function joinRows(r: usize, x: usize, y0: i32, to: usize, n: i32, kind: i32, neutral: f32): void {
+  const h = load<i32>(r + PoolArgs.H), kh = load<i32>(r + PoolArgs.KH), dh = load<i32>(r + PoolArgs.DH);
+  const row = <usize>load<i32>(r + PoolArgs.W) << 2;
+  const first = y0 < 0 ? (-y0 + dh - 1) / dh : 0, last = y0 < h ? min(kh, (h - y0 + dh - 1) / dh) : 0;
+  const from = x + <usize>(y0 + first * dh) * row, step = <usize>dh * row;
+  for (let i = 0; i < n; i += 4) {
+    const at = <usize>i << 2, count = min(4, n - i);
+    let v = f32x4.splat(neutral);
+    for (let ky = first, p = from + at; ky < last; ky++, p += step) v = combine(kind, v, loadFirst(p, count));
+    storeFirst(to + at, v, count);
+  }
+}
+
+/** Divisors of n (1 … 4) windows side by side; they differ only at the border. */
+function divisors(r: usize, y0: i32, ox: i32, n: i32): v128 {
+  const sw = load<i32>(r + PoolArgs.SW), x0 = ox * sw - load<i32>(r + PoolArgs.PL);
+  const first = divisorOf(r, y0, x0);
+  const end = x0 + (n - 1) * sw + load<i32>(r + PoolArgs.KW) * load<i32>(r + PoolArgs.DW);
+  let v = f32x4.splat(first);
+  if (load<i32>(r + PoolArgs.DIVISOR) > 0 || (x0 >= 0 && end <= load<i32>(r + PoolArgs.W))) return v;
+  if (n > 1) v = f32x4.replace_lane(v, 1, divisorOf(r, y0, x0 + sw));
+  if (n > 2) v = f32x4.replace_lane(v, 2, divisorOf(r, y0, x0 + 2 * sw));
+  return n > 3 ? f32x4.replace_lane(v, 3, divisorOf(r, y0, x0 + 3 * sw)) : v;
 }
 
 /** dx from dy; the maximum's gradient goes to the first element of the window that equals it, or is NaN as it. */

@@ -140,6 +140,13 @@ function kernel(
   const [, , oh, ow] = y.shape;
   const planes = Math.max(1, Math.floor(Layout.TILE / (h * w)));
   const [t, l, b, r] = a.padding;
+  // The kernel keeps a padded row in its scratch (as/pool.ts).
+  const row = (ow + 3) * a.stride[1] + (a.kernel[1] - 1) * a.dilation[1] + 9;
+  check(
+    4 * row <= Layout.SCRATCH_BYTES,
+    'unsupported',
+    () => `Pooling over rows of ${row} pixels: at most ${Layout.SCRATCH_BYTES / 4} are possible.`,
+  );
   const words = [kind, n * c, planes, h, w, oh, ow, ...a.kernel, ...a.stride, t, l, b, r, ...a.dilation];
   return [
     {

@@ -3,7 +3,9 @@ import { type Tensor, tensor } from '../../src/core/tensor.ts';
 import { Graph, type Value } from '../../src/ir/graph.ts';
 import { avgPool2d, maxPool2d, type PoolOptions } from '../../src/ops/pool.ts';
 import { reduceSum } from '../../src/ops/reduce.ts';
+import { compile } from '../../src/plan/compile.ts';
 import { gradients } from '../../src/plan/grad.ts';
+import { wasmTarget } from '../../src/wasm/index.ts';
 import { checkOp, randomTensor, wasmBackends } from '../op.ts';
 
 /** Distinct values, at least 0.1 apart: no maximum changes within a finite difference's step. */
@@ -184,4 +186,10 @@ describe('what does not fit is refused', () => {
       expect(build).toThrow(message);
     });
   }
+
+  it('a row that does not fit a thread’s scratch', () => {
+    const graph = new Graph();
+    graph.output('y', maxPool2d(graph.input('x', { dtype: 'f32', shape: [1, 1, 1, 300_000] }), [1, 3]));
+    expect(() => compile(graph, wasmTarget)).toThrow(/at most 262144 are possible/);
+  });
 });
