@@ -1,4 +1,5 @@
-/** Weight updates, element by element; formulas as in PyTorch's torch.optim (SGD, Adam, AdamW). */
+/** Weight updates; formulas as in PyTorch's torch.optim (SGD, Adam, AdamW). */
+import { loadFirst, storeFirst } from "./simd";
 import { Layout, OptimizerArgs, OptimizerKind } from "./protocol";
 
 export function optimizer(r: usize, tile: i32): void {
@@ -19,17 +20,16 @@ function sgd(r: usize, begin: i32, end: i32): void {
   const m: usize = load<usize>(r + OptimizerArgs.M);
   const wOut: usize = load<usize>(r + OptimizerArgs.W_OUT);
   const mOut: usize = load<usize>(r + OptimizerArgs.M_OUT);
-  for (let i = begin; i < end; i++) {
-    const at = <usize>i << 2;
-    const weight = load<f32>(w + at);
-    const grad = load<f32>(g + at) + decay * weight;
+  for (let i = begin; i < end; i += 4) {
+    const at = <usize>i << 2, n = end - i, weight = loadFirst(w + at, n);
+    const grad = f32x4.add(loadFirst(g + at, n), f32x4.mul(f32x4.splat(decay), weight));
     let step = grad;
     if (m) {
-      const velocity = momentum * load<f32>(m + at) + grad;
-      store<f32>(mOut + at, velocity);
-      step = nesterov ? grad + momentum * velocity : velocity;
+      const velocity = f32x4.add(f32x4.mul(f32x4.splat(momentum), loadFirst(m + at, n)), grad);
+      storeFirst(mOut + at, velocity, n);
+      step = nesterov ? f32x4.add(grad, f32x4.mul(f32x4.splat(momentum), velocity)) : velocity;
     }
-    store<f32>(wOut + at, weight - lr * step);
+    storeFirst(wOut + at, f32x4.sub(weight, f32x4.mul(f32x4.splat(lr), step)), n);
   }
 }
 
@@ -52,18 +52,25 @@ function adam(r: usize, begin: i32, end: i32): void {
   const wOut: usize = load<usize>(r + OptimizerArgs.W_OUT);
   const mOut: usize = load<usize>(r + OptimizerArgs.M_OUT);
   const vOut: usize = load<usize>(r + OptimizerArgs.V_OUT);
-  for (let i = begin; i < end; i++) {
-    const at = <usize>i << 2;
-    let weight = load<f32>(w + at);
-    let grad = load<f32>(g + at);
-    if (decoupled) weight -= lr * decay * weight;
-    else grad += decay * weight;
-    const mean = beta1 * load<f32>(m + at) + (1 - beta1) * grad;
-    const square = beta2 * load<f32>(v + at) + (1 - beta2) * grad * grad;
-    store<f32>(mOut + at, mean);
-    store<f32>(vOut + at, square);
-    store<f32>(wOut + at, weight - step * mean / (sqrt(square) * root + eps));
+  for (let i = begin; i < end; i += 4) {
+    const at = <usize>i << 2, n = end - i;
+    let weight = loadFirst(w + at, n), grad = loadFirst(g + at, n);
+    if (decoupled) weight = f32x4.sub(weight, f32x4.mul(f32x4.splat(lr * decay), weight));
+    else grad = f32x4.add(grad, f32x4.mul(f32x4.splat(decay), weight));
+    const mean = blend(beta1, loadFirst(m + at, n), grad);
+    const square = blend(beta2, loadFirst(v + at, n), f32x4.mul(grad, grad));
+    storeFirst(mOut + at, mean, n);
+    storeFirst(vOut + at, square, n);
+    const size = f32x4.add(f32x4.mul(f32x4.sqrt(square), f32x4.splat(root)), f32x4.splat(eps));
+    storeFirst(wOut + at, f32x4.sub(weight, f32x4.div(f32x4.mul(f32x4.splat(step), mean), size)), n);
   }
+}
+
+/** β·old + (1 − β)·next. */
+// @ts-ignore: decorator
+@inline
+function blend(beta: f32, old: v128, next: v128): v128 {
+  return f32x4.add(f32x4.mul(f32x4.splat(beta), old), f32x4.mul(f32x4.splat(1 - beta), next));
 }
 
 /** xⁿ for n ≥ 0, by squaring. */
