@@ -2,14 +2,18 @@
  * The public surface: write a network with layers or operators, give it a session on a backend, train it, run it.
  * Backends are created by "lenslet/node" and "lenslet/browser"; networks are in "lenslet/models".
  */
+import { batchNormInference, batchNormTraining } from './ops/batch-norm.ts';
 import { add, div, maximum, minimum, mul, pow, scalar, sub } from './ops/binary.ts';
 import { conv2d, convTranspose2d } from './ops/conv2d.ts';
+import { dropout } from './ops/dropout.ts';
 import { leakyRelu, relu, scaledTanh, sigmoid, tanh, unary } from './ops/elementwise.ts';
 import { countCorrect, crossEntropy, mapLoss, mseLoss } from './ops/loss.ts';
+import { localResponseNorm } from './ops/lrn.ts';
 import { linear, matmul } from './ops/matmul.ts';
 import { avgPool2d, maxPool2d } from './ops/pool.ts';
 import { expand, reduceMean, reduceSum } from './ops/reduce.ts';
-import { concat, flatten, reshape, slice, transpose } from './ops/shape.ts';
+import { reduceMax, reduceMin, reduceProd } from './ops/reduce-extremes.ts';
+import { concat, flatten, pad, reshape, slice, transpose } from './ops/shape.ts';
 import { logSoftmax, softmax } from './ops/softmax.ts';
 
 export type { Backend, Executable, StepTime, VariableStore } from './backend.ts';
@@ -41,6 +45,9 @@ export { CIFAR10_CLASSES, parseCifar10, readCifar10 } from './data/cifar10.ts';
 export { concat, DIGITS, fitCanvas, fromIdx, type ImageSet, slice, split, subset } from './data/dataset.ts';
 export { type SyntheticOptions, syntheticDigits } from './data/digits.ts';
 export { type Idx, type NamedFile, parseIdx, readIdx, readIdxPairs } from './io/idx.ts';
+export { asClassifier, type ClassifierOptions } from './io/onnx/classifier.ts';
+export { type ExportOptions, exportOnnx } from './io/onnx/export.ts';
+export { importOnnx, type OnnxModel } from './io/onnx/import.ts';
 export { parseSafetensors, type Safetensors, writeSafetensors } from './io/safetensors.ts';
 export { Graph, type Initializer, type Value, type VariableSpec } from './ir/graph.ts';
 export { defineOp, type OpDef } from './ir/op.ts';
@@ -72,6 +79,8 @@ export const ops = {
   ...{ add, sub, mul, div, maximum, minimum, pow, scalar },
   ...{ unary, relu, leakyRelu, sigmoid, tanh, scaledTanh, softmax, logSoftmax },
   ...{ conv2d, convTranspose2d, linear, matmul, avgPool2d, maxPool2d },
-  ...{ reduceSum, reduceMean, expand, reshape, flatten, transpose, slice, concat },
+  ...{ batchNormTraining, batchNormInference, localResponseNorm, dropout },
+  ...{ reduceSum, reduceMean, reduceMax, reduceMin, reduceProd },
+  ...{ expand, reshape, flatten, transpose, slice, pad, concat },
   ...{ crossEntropy, mseLoss, mapLoss, countCorrect },
 };

@@ -170,6 +170,13 @@ describe('shapes that the file works out', () => {
     const traced = file([node('Reshape', ['x', 's'], 'y')], { initializers: [int64s('s', [1, 16])] });
     const { y } = await run(traced, { x: randomTensor('x', [5, 1, 4, 4]) });
     expect(y.shape).toEqual([5, 16]);
+    const open = file([node('Reshape', ['x', 's'], 'y')], { initializers: [int64s('s', [1, -1])] });
+    expect((await run(open, { x: randomTensor('x', [5, 1, 4, 4]) })).y.shape).toEqual([5, 16]);
+    // A weight is no batch, though its size may be the batch's.
+    const biased = file([node('Reshape', ['b', 's'], 'c'), node('Add', ['x', 'c'], 'y')], {
+      initializers: [int64s('s', [1, -1, 1, 1]), floats('b', [5], [1, 2, 3, 4, 5])],
+    });
+    expect((await run(biased, { x: randomTensor('x', [5, 1, 4, 4]) })).y.shape).toEqual([5, 5, 4, 4]);
     expect(refusal(traced, [5, 1, 4, 3])).toMatch(/"x" is f32\[1×1×4×4\]/);
   });
 

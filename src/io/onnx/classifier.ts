@@ -91,7 +91,8 @@ function layoutOf(onnx: OnnxModel, port: OnnxPort, { size }: ClassifierOptions):
   check(
     typeof c === 'number' && typeof h === 'number' && typeof w === 'number',
     'unknown',
-    () => `"${onnx.name}" does not say how large its images [${dims.join('×')}] are; give the size.`,
+    () =>
+      `"${onnx.name}" does not say how large its images [${dims.join('×')}] are; export it for one size, or give the option "size".`,
   );
   return { input: [c, h, w], channelsLast };
 }

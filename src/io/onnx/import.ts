@@ -145,7 +145,7 @@ export class OnnxModel {
       const given = inputs.get(port.name);
       check(given, 'unknown', () => `ONNX: input "${port.name}" of "${this.name}" is missing.`);
       batch = batchOf(port, given.value) ?? batch;
-      entries.set(port.name, { value: () => given.value, known: () => given.known ?? null });
+      entries.set(port.name, { value: () => given.value, known: () => given.known ?? null, fed: true });
     }
     for (const node of orderNodes(this.#producers, this.#given, outputs)) {
       try {
@@ -200,12 +200,13 @@ export class OnnxModel {
         );
       }
     }
+    const fed = inputs.some((entry) => entry?.fed);
     (Array.isArray(result) ? result : [result]).forEach((value: Value | null, i) => {
       const name = node.output[i];
       if (!name || !value) return;
       const known = folder.fold(value);
       const kept = known && value.source.kind === 'node' ? b.graph.constant(known) : value;
-      entries.set(name, { value: () => kept, known: () => known });
+      entries.set(name, { value: () => kept, known: () => known, fed: fed && !known });
       b.tap(name, kept);
     });
   }
@@ -219,6 +220,7 @@ export class OnnxModel {
     return {
       value: () => (value ??= make()),
       known: () => ({ dtype: 'f32', shape, data: stored.numbers() }),
+      fed: false,
     };
   }
 }
@@ -228,6 +230,7 @@ function constantEntry(b: Builder, stored: FileTensor, name = 'the constant'): E
   return {
     value: () => (value ??= b.graph.constant(stored.tensor(`"${name}"`))),
     known: () => ({ dtype: stored.dtype, shape: stored.shape, data: stored.numbers() }),
+    fed: false,
   };
 }
 

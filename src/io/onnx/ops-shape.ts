@@ -68,17 +68,14 @@ function readReshape(r: Reading): Value {
     );
     return x.shape[i];
   });
-  const known = sizeOf(shape.filter((d) => d !== -1));
   const free = shape.filter((d) => d === -1).length;
-  check(shape.length <= MAX_RANK, 'shape', () => `${shape.length} dimensions are too many.`);
   check(free <= 1, 'shape', () => `[${wanted}] leaves more than one dimension open.`);
-  if (!free && known !== sizeOf(x.shape)) {
-    // A file traced with one batch size holds it in its reshapes.
-    const { batch } = r;
-    if (batch && shape[0] === batch.file && known * batch.actual === sizeOf(x.shape) * batch.file) {
-      return reshape(x, [batch.actual, ...shape.slice(1)]);
-    }
-  }
+  check(shape.length <= MAX_RANK, 'shape', () => `${shape.length} dimensions are too many.`);
+  // A file traced with one batch size holds it in its reshapes.
+  const { batch } = r;
+  const holdsBatch = batch && r.isFed(0) && shape[0] === batch.file && x.shape[0] === batch.actual;
+  if (holdsBatch && (free || sizeOf(shape) !== sizeOf(x.shape))) shape[0] = batch.actual;
+  const known = sizeOf(shape.filter((d) => d !== -1));
   check(
     free ? known > 0 && sizeOf(x.shape) % known === 0 : known === sizeOf(x.shape),
     'shape',

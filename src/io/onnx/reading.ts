@@ -17,6 +17,8 @@ export interface Entry {
   value(): Value;
   /** Its numbers where they are known before the network runs; 64-bit integers as they are. */
   known(): Known | null;
+  /** Whether it is computed from what is fed to the network. */
+  readonly fed: boolean;
 }
 
 export interface Known {
@@ -109,6 +111,11 @@ export class Reading {
 
   has(i: number): boolean {
     return !!this.entries[i];
+  }
+
+  /** Whether input i follows what is fed to the network. */
+  isFed(i: number): boolean {
+    return this.entries[i]?.fed ?? false;
   }
 
   /** Whether anything may read output i. */
