@@ -1,4 +1,4 @@
-// npm run build:bench: Lenslet as an adapter of the benchmark's pages, in dist/bench.
+// npm run build:bench [-- FOLDER]: Lenslet as an adapter of the benchmark's pages, in dist/bench.
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { root } from './project.mjs';
@@ -6,7 +6,7 @@ import { root } from './project.mjs';
 export const ADAPTER = `${root}dist/bench`;
 
 /** Not Vite's library mode: that packs the binaries into the script as text. */
-export async function buildAdapter() {
+export async function buildAdapter(outDir = ADAPTER) {
   await build({
     configFile: false,
     root,
@@ -15,7 +15,7 @@ export async function buildAdapter() {
     publicDir: false,
     worker: { format: 'es' },
     build: {
-      outDir: ADAPTER,
+      outDir,
       emptyOutDir: true,
       target: 'es2022',
       assetsInlineLimit: 0,
@@ -29,4 +29,4 @@ export async function buildAdapter() {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await buildAdapter();
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildAdapter(process.argv[2]);

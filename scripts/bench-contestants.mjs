@@ -16,15 +16,16 @@ const packages = {
 
 /**
  * By name: options of the page's adapter. `threads` also says which peak it is compared to. tfjs takes half the
- * machine's cores for its threads and jax-js all of them, so they are told a number of cores.
+ * machine's cores for its threads and jax-js all of them, so they are told a number of cores. `kinds`: of the cases it
+ * takes part in, all where absent; tfjs trains no convolutions on WASM without the gradient that the page adds.
  */
 export const contestants = {
   ours: { adapter: 'ours', threads: 2 },
   'ours-1t': { adapter: 'ours', threads: 1 },
   'ours-simd-1t': { adapter: 'ours', threads: 1, binary: 'simd' },
-  tfjs: { adapter: 'tfjs', threads: 2, cores: 4, training: 1 },
-  'tfjs+grad': { adapter: 'tfjs', threads: 2, cores: 4, training: 1, gradient: 1 },
-  ort: { adapter: 'ort', threads: 2 },
+  tfjs: { adapter: 'tfjs', threads: 2, cores: 4, kinds: ['micro', 'infer'] },
+  'tfjs+grad': { adapter: 'tfjs', threads: 2, cores: 4, training: 1, kinds: ['train'] },
+  ort: { adapter: 'ort', threads: 2, kinds: ['micro', 'infer'] },
   jax: { adapter: 'jax', threads: 2, cores: 2 },
 };
 

@@ -80,25 +80,27 @@ async function prepare(page, c, wanted, settings) {
   return { ...row, slow: times.at(-1) > SLOW_MS };
 }
 
-/** The profile's medians by kernel, summed over equal labels and sorted by time. */
+/** The shortest times of each kernel, summed over equal labels and sorted by time. */
 async function profile(page) {
   const runs = await page.call('profile', PROFILES);
   const sums = new Map();
   runs[0].forEach(({ label }, i) => {
     const entry = sums.get(label) ?? { label, count: 0, ms: 0 };
     entry.count++;
-    entry.ms += median(runs.map((run) => run[i].milliseconds));
+    entry.ms += Math.min(...runs.map((run) => run[i].milliseconds));
     sums.set(label, entry);
   });
   return [...sums.values()].sort((a, b) => b.ms - a.ms);
 }
 
-function summarise(row, c, peaks, threads, binary) {
+/** Without fused multiply and add, the peak is that of the two apart. */
+const peakKey = ({ threads, binary }) => `${binary ? 'mulAdd' : 'fma'}${threads > 1 ? 'All' : '1'}`;
+
+function summarise(row, c, peaks, contestant) {
   const times = row.rounds.flat();
   if (!times.length) return row;
   const { rounds, slow, ...rest } = row;
-  // Without fused multiply and add, the peak is that of the two apart.
-  const key = `${binary ? 'mulAdd' : 'fma'}${threads > 1 ? 'All' : '1'}`;
+  const key = peakKey(contestant);
   const rate = (ms) => c.flops / ms / 1e6;
   const perRound = rounds.map((r, i) => (r.length ? rate(median(r)) / peaks[i][key] : null));
   const ms = median(times);
@@ -109,22 +111,34 @@ function summarise(row, c, peaks, threads, binary) {
     best: Math.min(...times),
     roundMedians: rounds.map((r) => (r.length ? median(r) : null)),
     gflops: rate(ms),
-    /** Of the peak: medians over the rounds of (median of the round / peak of the round), and best over best. */
+    /** Of the peak: median over the rounds of (median of the round / peak of the round). */
     ofPeak: median(perRound.filter((r) => r !== null)),
-    ofPeakBest: rate(Math.min(...times)) / Math.max(...peaks.map((p) => p[key])),
   };
+}
+
+/** The best time against the best peak of the whole run: what others on the machine disturb least. */
+function addBest(cases) {
+  for (const { flops, results } of cases) {
+    for (const [name, r] of Object.entries(results)) {
+      if (!r.best) continue;
+      const key = peakKey(contestants[name]);
+      const peak = Math.max(...cases.flatMap((c) => c.peaks.map((p) => p[key])));
+      r.ofPeakBest = flops / r.best / 1e6 / peak;
+    }
+  }
 }
 
 async function measureCase(c, wanted, pages, peakPage, settings) {
   const rows = {};
   for (const [name, page] of pages) {
+    if (contestants[name].kinds?.includes(c.kind) === false) continue;
     try {
       rows[name] = await prepare(page, c, wanted, settings);
     } catch (error) {
       rows[name] = { failed: failure(error), rounds: [] };
     }
   }
-  const turn = [...pages].filter(([name]) => !rows[name].failed);
+  const turn = [...pages].filter(([name]) => rows[name] && !rows[name].failed);
   const peaks = [];
   for (let round = 0; round < settings.rounds; round++) {
     peaks.push(await peakPage.call('call', 'sample'));
@@ -149,10 +163,7 @@ async function measureCase(c, wanted, pages, peakPage, settings) {
     await page.call('dispose').catch(() => {});
   }
   const results = Object.fromEntries(
-    Object.entries(rows).map(([name, row]) => {
-      const { threads, binary } = contestants[name];
-      return [name, summarise(row, c, peaks, threads, binary)];
-    }),
+    Object.entries(rows).map(([name, row]) => [name, summarise(row, c, peaks, contestants[name])]),
   );
   return { ...c, peaks, results };
 }
@@ -169,7 +180,7 @@ export async function measureCases(address, cases, expected, settings, report) {
   try {
     await peakPage.call('setup');
     for (const name of settings.names) {
-      const page = await Page.open(address, { ...contestants[name] }, settings);
+      const page = await Page.open(address, contestants[name], settings);
       info[name] = await page.call('setup').catch((error) => ({ failed: failure(error) }));
       pages.set(name, page);
     }
@@ -178,6 +189,7 @@ export async function measureCases(address, cases, expected, settings, report) {
       done.push(await measureCase(c, expected(c), pages, peakPage, settings));
       report(done.at(-1));
     }
+    addBest(done);
     return { info, cases: done };
   } finally {
     for (const page of [peakPage, ...pages.values()]) await page.close();
@@ -190,7 +202,7 @@ export async function measureCold(address, c, names, settings, clear) {
   const files = {};
   for (let i = 0; i < settings.coldRuns; i++) {
     for (const name of names) {
-      const { training, ...options } = contestants[name];
+      const { kinds, ...options } = contestants[name];
       clear();
       const page = await Page.open(address, options, settings);
       try {

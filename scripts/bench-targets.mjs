@@ -13,10 +13,17 @@ const PEERS = ['tfjs', 'ort', 'jax'];
 const SHORT_MS = 1;
 const LARGEST_DOWNLOAD = 60 * 1024;
 
-const row = (target, id, measured, wanted, unit, detail = '') => ({
-  ...{ target, case: id, measured, wanted, unit, detail },
-  reached: unit === 'KB' || unit === 'ms' ? measured <= wanted : measured >= wanted,
+/** @param best the same from the best times of each, which others on the machine disturb least */
+const row = (target, id, [measured, best], wanted, unit, detail = '') => ({
+  ...{ target, case: id, measured, best, wanted, unit, detail },
+  reached: shareOf({ measured, best, wanted, unit }) >= 1,
 });
+
+/** How much of a target is reached, by medians or best times, whichever says less. */
+export function shareOf({ measured, best, wanted, unit }) {
+  const smaller = unit === 'KB' || unit === 'ms';
+  return smaller ? wanted / Math.max(measured, best) : Math.min(measured, best) / wanted;
+}
 
 /** Share of the peak of the same rounds. */
 function ofPeak(target, ids, names, wanted) {
@@ -24,17 +31,17 @@ function ofPeak(target, ids, names, wanted) {
     ids.flatMap((id) =>
       names.flatMap((name) => {
         const r = cases.get(id)?.results[name];
-        return r?.median ? [row(target, id, r.ofPeak, wanted, 'of peak', name)] : [];
+        return r?.median ? [row(target, id, [r.ofPeak, r.ofPeakBest], wanted, 'of peak', name)] : [];
       }),
     );
 }
 
-/** How much faster than a contestant: median of the ratios within each round. */
+/** How much faster: median of the ratios within each round, and best over best. */
 function speedup(slow, fast) {
   const ratios = slow.roundMedians.flatMap((ms, i) =>
     ms && fast.roundMedians[i] ? [ms / fast.roundMedians[i]] : [],
   );
-  return ratios.length ? median(ratios) : slow.median / fast.median;
+  return [ratios.length ? median(ratios) : slow.median / fast.median, slow.best / fast.best];
 }
 
 /** Against the fastest of some peers. */
@@ -57,16 +64,26 @@ const scaling = ({ cases }) =>
   });
 
 const download = ({ cold }) =>
-  cold.ours ? [row('download', 'LeNet-5', cold.ours.brotli / 1024, LARGEST_DOWNLOAD / 1024, 'KB')] : [];
+  cold.ours
+    ? [
+        row(
+          'download',
+          'LeNet-5',
+          [cold.ours.brotli / 1024, cold.ours.brotli / 1024],
+          LARGEST_DOWNLOAD / 1024,
+          'KB',
+        ),
+      ]
+    : [];
 
 function coldStart({ cold }) {
   const peers = PEERS.filter((name) => cold[name]);
   if (!cold.ours || !peers.length) return [];
   const best = peers.reduce((a, b) => (cold[a].total < cold[b].total ? a : b));
-  const { total } = cold[best];
+  const times = [cold.ours.total, cold.ours.best];
   return [
-    row('cold start before every peer', 'LeNet-5', cold.ours.total, total, 'ms', best),
-    row('cold start in half the time', 'LeNet-5', cold.ours.total, total / 2, 'ms', best),
+    row('cold start before every peer', 'LeNet-5', times, cold[best].total, 'ms', best),
+    row('cold start in half the time', 'LeNet-5', times, cold[best].total / 2, 'ms', best),
   ];
 }
 

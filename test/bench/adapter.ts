@@ -14,7 +14,7 @@ interface Options {
   readonly steps?: number | string;
 }
 
-/** About a tenth of a millisecond on one thread; two messages take about half of that. */
+/** About a tenth of a millisecond on one thread; the two messages take a third of that. */
 const SHORT_FLOPS = 5e6;
 
 /** Calls of a worker, answered in order. */

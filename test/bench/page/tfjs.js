@@ -1,10 +1,10 @@
 // TensorFlow.js, WASM. Its tensors are NHWC, weights HWIO. Its WASM backend has no gradient of convolution filters, so
-// ResNets and LeNet-5 cannot be trained on it; `gradient=1` adds one made of its own convolution.
+// convolutional networks cannot be trained on it; `training=1` adds one made of its own convolution.
 import { inputsOf, oneHot, permute, sample, script } from './util.js';
 
 const NM = '/nm/@tensorflow/';
 
-export default async function create({ threads, gradient, training }) {
+export default async function create({ threads, training }) {
   // The core alone has no gradients; inference does without the rest.
   await script(training ? `${NM}tfjs/dist/tf.es2017.min.js` : `${NM}tfjs-core/dist/tf-core.es2017.min.js`);
   await script(`${NM}tfjs-backend-wasm/dist/tf-backend-wasm.es2017.min.js`);
@@ -13,7 +13,7 @@ export default async function create({ threads, gradient, training }) {
   tf.wasm.setThreadsCount(threads);
   await tf.setBackend('wasm');
   await tf.ready();
-  if (gradient) addFilterGradient(tf);
+  if (training) addFilterGradient(tf);
 
   const images = (t) => {
     if (t.shape.length !== 4) return tf.tensor(t.data, t.shape);
