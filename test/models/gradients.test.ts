@@ -20,18 +20,18 @@ import { modelLoss } from '../../src/nn/loss.ts';
 import { gradients } from '../../src/plan/grad.ts';
 import { wasmBackends } from '../op.ts';
 
-const BATCH = 4;
 /** Relative, of finite differences in f32. */
 const TOLERANCE = 0.02;
 const classes = DIGITS;
 
-const cases: readonly (readonly [model: Model, size: number])[] = [
+const cases: readonly (readonly [model: Model, size: number, batch?: number])[] = [
   [lenet5Modern, 32],
   [lenet5, 32],
   [makeAlexNet({ classes, width: 1 / 16 }), 127],
   [makeAlexNet2012({ classes, width: 1 / 16 }), 99],
   [makeGoogLeNet({ classes, width: 1 / 8 }), 97],
-  [makeInceptionV3({ classes, width: 1 / 8 }), 299],
+  // The auxiliary head needs a grid of 17 × 17.
+  [makeInceptionV3({ classes, width: 1 / 8 }), 299, 2],
   [makeResNet(18, { classes, width: 4 }), 64],
   [makeResNet(34, { classes, width: 4 }), 64],
   [makeResNet(50, { classes, width: 4 }), 64],
@@ -43,11 +43,11 @@ const cases: readonly (readonly [model: Model, size: number])[] = [
 ];
 
 /** Loss of a batch, and the gradients of all parameters under their names. */
-function lossGraph(model: Model, size: number, withGradients: boolean): Graph {
+function lossGraph(model: Model, size: number, batch: number, withGradients: boolean): Graph {
   const graph = new Graph();
   const b = new Builder(graph, true);
-  const x = graph.input('x', { dtype: 'f32', shape: [BATCH, model.input[0], size, size] });
-  const labels = graph.input('labels', { dtype: 'i32', shape: [BATCH] });
+  const x = graph.input('x', { dtype: 'f32', shape: [batch, model.input[0], size, size] });
+  const labels = graph.input('labels', { dtype: 'i32', shape: [batch] });
   const loss = modelLoss(model, b, model.build(b, x), labels);
   graph.output('loss', loss);
   if (!withGradients) return graph;
@@ -63,14 +63,15 @@ const parametersOf = (graph: Graph): Map<string, Value> =>
 function feedsOf(graph: Graph): Record<string, Tensor> {
   const x = graph.inputs.get('x') as Value;
   const random = new Random(5);
+  const batch = x.shape[0];
   const feeds: Record<string, Tensor> = {
     x: tensor(
       x.shape,
       Float32Array.from({ length: sizeOf(x.shape) }, () => random.normal()),
     ),
     labels: tensor(
-      [BATCH],
-      Int32Array.from({ length: BATCH }, (_, i) => (3 * i) % 10),
+      [batch],
+      Int32Array.from({ length: batch }, (_, i) => (3 * i) % 10),
     ),
   };
   if (graph.inputs.has('seed')) feeds.seed = tensor([1], new Int32Array([99]));
@@ -104,11 +105,11 @@ function norm({ data }: Tensor): number {
 }
 
 describe('gradients of whole networks', () => {
-  it.each(cases.map(([model, size]) => ({ name: model.name, model, size })))(
+  it.each(cases.map(([model, size, batch = 4]) => ({ name: model.name, model, size, batch })))(
     '$name',
-    async ({ model, size }) => {
+    async ({ model, size, batch }) => {
       const [backend] = await wasmBackends();
-      const plain = lossGraph(model, size, false);
+      const plain = lossGraph(model, size, batch, false);
       const store = backend.createStore();
       for (const { spec } of plain.variables.values()) store.add(spec);
       const initial = new Map<string, Tensor>();
@@ -118,7 +119,7 @@ describe('gradients of whole networks', () => {
         initial.set(name, tensor(shape, own ?? spec.init(shape, new Random(0))));
       }
       const feeds = feedsOf(plain);
-      const differentiated = await backend.load(lossGraph(model, size, true), store);
+      const differentiated = await backend.load(lossGraph(model, size, batch, true), store);
       await restore(store, initial);
       const grads = await differentiated.run(feeds);
       differentiated.dispose();
