@@ -1,6 +1,6 @@
 /** The WASM backend in Node. */
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { relaxedSimd } from 'wasm-feature-detect';
@@ -32,11 +32,16 @@ export interface NodeOptions {
   /** Default: one for each core, at most 8. */
   readonly threads?: number;
   readonly binary?: Binary;
-  /** Size of the one memory in bytes. Default 1 GiB. */
+  /** Size of the one memory in bytes. Default: half of this machine's, from 1 to 4 GiB; only what is used is taken. */
   readonly memoryBytes?: number;
   /** For tests: guard words around every block. */
   readonly guarded?: boolean;
 }
+
+const GIB = 2 ** 30;
+
+/** WebAssembly addresses 4 GiB; the last page stays out, so that ends of buffers are addresses, too. */
+const usualMemory = (): number => Math.min(4 * GIB - 65536, Math.max(GIB, totalmem() / 2));
 
 /** The WASM backend on this machine. The calling thread is the first of its threads. */
 export async function createBackend(options: NodeOptions = {}): Promise<WasmBackend> {
@@ -50,7 +55,7 @@ export async function createBackend(options: NodeOptions = {}): Promise<WasmBack
     module,
     threads,
     spawn,
-    memoryBytes: options.memoryBytes,
+    memoryBytes: options.memoryBytes ?? usualMemory(),
     guarded: options.guarded,
   });
 }
