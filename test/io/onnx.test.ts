@@ -156,6 +156,17 @@ describe('attributes that became inputs, in both forms', () => {
   });
 });
 
+it('LRN over an even window reaches one channel further up', async () => {
+  const bytes = one(
+    node('LRN', ['x'], 'y', { size: 2, alpha: { float: 2 }, beta: { float: 1 }, bias: { float: 1 } }),
+    {
+      inputs: { x: [1, 3, 1, 1] },
+    },
+  );
+  const { y } = await run(bytes, { x: tensor([1, 3, 1, 1], [1, 2, 3]) });
+  expect([...y.data]).toEqual([1 / 6, 2 / 14, 3 / 10].map(Math.fround));
+});
+
 describe('shapes that the file works out', () => {
   it('follow the inputs', async () => {
     const model = importOnnx(smallNetwork());

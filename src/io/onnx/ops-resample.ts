@@ -37,17 +37,22 @@ export function padByIndex(
   }, x);
 }
 
-/** Position in the input of a position in the output, along one axis (ONNX Resize, coordinate_transformation_mode). */
+const { fround } = Math;
+
+/**
+ * Position in the input of a position in the output, along one axis (ONNX Resize, coordinate_transformation_mode).
+ * Rounded to f32, as in onnxruntime: positions halfway between two elements fall alike.
+ */
 function coordinates(r: Reading, mode: string, n: number, out: number, scale: number): (i: number) => number {
   switch (mode) {
     case 'asymmetric':
-      return (i) => i / scale;
+      return (i) => fround(i / scale);
     case 'align_corners':
-      return (i) => (out === 1 ? 0 : (i * (n - 1)) / (scale * n - 1));
+      return (i) => (out === 1 ? 0 : fround((i * (n - 1)) / (scale * n - 1)));
     case 'pytorch_half_pixel':
-      return (i) => (out > 1 ? (i + 0.5) / scale - 0.5 : 0);
+      return (i) => (out > 1 ? fround(fround((i + 0.5) / scale) - 0.5) : 0);
     case 'half_pixel':
-      return (i) => (i + 0.5) / scale - 0.5;
+      return (i) => fround(fround((i + 0.5) / scale) - 0.5);
     case 'half_pixel_symmetric': {
       const offset = (n / 2) * (1 - out / (scale * n));
       return (i) => offset + (i + 0.5) / scale - 0.5;
@@ -142,7 +147,11 @@ function targets(r: Reading, x: Value): { axes: number[]; sizes: number[]; scale
     'shape',
     () => `[${x.shape}] cannot be resized to [${size}].`,
   );
-  return { axes, sizes: size, scales: axes.map((a, i) => (sizes?.length ? size[i] / x.shape[a] : given[i])) };
+  return {
+    axes,
+    sizes: size,
+    scales: axes.map((a, i) => fround(sizes?.length ? size[i] / x.shape[a] : given[i])),
+  };
 }
 
 function readResize(r: Reading): Value {
