@@ -7,8 +7,11 @@ const fans = (shape: Shape): { fanIn: number; fanOut: number } => {
   return { fanIn: (shape[1] ?? 1) * kernel, fanOut: shape[0] * kernel };
 };
 
-const fill = (shape: Shape, next: () => number): Float32Array =>
-  Float32Array.from({ length: sizeOf(shape) }, next);
+function fill(shape: Shape, next: () => number): Float32Array {
+  const data = new Float32Array(sizeOf(shape));
+  for (let i = 0; i < data.length; i++) data[i] = next();
+  return data;
+}
 
 export const constant =
   (value: number): Initializer =>
