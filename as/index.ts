@@ -17,6 +17,7 @@ import { optimizer } from "./optimizer";
 import { pack } from "./pack";
 import { pool, poolGrad } from "./pool";
 import { reduce } from "./reduce";
+import { winograd, winogradFilter } from "./winograd";
 import { Command, Control, Layout, Opcode } from "./protocol";
 import { aborted, abortRun, barrier, claim, join, leave, park, release } from "./sync";
 
@@ -109,6 +110,8 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.CONV_FILTER_GRAD: return convFilterGrad(r, tile, scratch);
     case Opcode.CONV_SCATTER: return convScatter(r, tile, scratch);
     case Opcode.SUM_PARTIALS: return sumPartials(r, tile);
+    case Opcode.WINOGRAD_FILTER: return winogradFilter(r, tile, scratch);
+    case Opcode.WINOGRAD: return winograd(r, tile, scratch);
     case Opcode.LINEAR: return linear(r, tile, scratch);
     case Opcode.POOL: return pool(r, tile, scratch);
     case Opcode.POOL_GRAD: return poolGrad(r, tile);

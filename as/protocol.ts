@@ -86,6 +86,8 @@ export const enum Opcode {
   CONV_SCATTER = 41,
   SUM_PARTIALS = 42,
   CONV_PAD = 43,
+  WINOGRAD_FILTER = 44,
+  WINOGRAD = 45,
   CAST = 60,
   INT_BINARY = 61,
   SELECT = 62,
@@ -222,6 +224,33 @@ export const enum ConvFilterGradArgs {
   /** Panels of dY of a tile. */
   PANELS = 124,
   SLAB = 128,
+}
+
+/**
+ * OUT [groups][(SIZE + 2)²] of packed [M × C] from 3×3 filters, strides in elements; a negative TAP_STRIDE rotates them.
+ * One tile is PANELS panels of one group.
+ */
+export const enum WinogradFilterArgs {
+  X = 20,
+  OUT = 24,
+  M = 28,
+  C = 32,
+  GROUP_STRIDE = 36,
+  ROW_STRIDE = 40,
+  C_STRIDE = 44,
+  TAP_STRIDE = 48,
+  SIZE = 52,
+  PANELS = 56,
+}
+
+/** First words as `ConvArgs`; A is what WINOGRAD_FILTER wrote. */
+export const enum WinogradArgs {
+  /** Pixels to an edge of a tile: 2 or 4. */
+  SIZE = 108,
+  TILES = 112,
+  PANELS = 116,
+  /** Channels transformed at a time. */
+  DEPTH = 120,
 }
 
 /** Y [PLANES][ROWS][WIDTH] of X [PLANES][H][W], from (Y0, X0) on, zero outside; one tile is a plane. */

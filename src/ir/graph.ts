@@ -125,6 +125,22 @@ export class Graph {
   }
 }
 
+/** Whether a value is the same in every run until a variable is written from outside. */
+export function isStaticValue(value: Value): boolean {
+  const seen = new Set<Value>();
+  const isFixed = (v: Value): boolean => {
+    if (seen.has(v)) return true;
+    seen.add(v);
+    const { source, graph } = v;
+    if (source.kind === 'variable') return !graph.updates.has(source.name);
+    return (
+      source.kind === 'constant' ||
+      (source.kind === 'node' && source.node.inputs.every((x) => !x || isFixed(x)))
+    );
+  };
+  return isFixed(value);
+}
+
 /** Appends a node to the graph of its first input. */
 export function apply<A>(op: OpDef<A>, inputs: readonly (Value | null)[], attrs: A): readonly Value[] {
   const first = inputs.find((v) => v !== null);

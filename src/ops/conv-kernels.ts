@@ -3,19 +3,20 @@
  * gets and how it is cut into tiles. Tiles depend on shapes alone; sizes were measured (test/bench/NOTES.md).
  */
 import { Opcode } from '../../as/protocol.ts';
-import { type Buffer, f32, i32, read, scratch, type WasmKernel, write } from '../ir/kernel.ts';
-import type { ConvGeometry, Epilogue } from './conv-shape.ts';
+import { isStaticValue, type Value } from '../ir/graph.ts';
+import { type Buffer, i32, read, scratch, type WasmKernel, write } from '../ir/kernel.ts';
+import { type ConvGeometry, convArgs, type Epilogue } from './conv-shape.ts';
 import { evenBlock, gemmKernels, linearKernels, panelCount, tileMacs } from './gemm-kernels.ts';
+import { winogradKernels, winogradSize } from './winograd-kernels.ts';
 
 /** Bytes of private scratch for padded rows: SCRATCH_BYTES less what lies before them (as/conv.ts). */
 export const SLAB_BYTES = 917504;
 
+/** Whether what the planner makes of it is made once for many runs. */
+const isStatic = (w: Buffer): boolean => !('scratch' in w) && isStaticValue(w as Value);
+
 const up = (n: number, unit: number): number => Math.ceil(n / unit) * unit;
 const clamp = (n: number, low: number, high: number): number => Math.max(low, Math.min(high, Math.floor(n)));
-
-const geometryArgs = (s: ConvGeometry) =>
-  [s.n, s.g, s.c, s.h, s.w, s.m, s.oh, s.ow, s.kh, s.kw, s.sh, s.sw, s.dh, s.dw, s.pt, s.pl].map(i32);
-const epilogueArgs = (e: Epilogue) => [i32(e.activation ?? 0), f32(e.alpha ?? 0)];
 
 /** Every output is one dot product over a whole image: a linear layer. */
 const isLinear = (s: ConvGeometry): boolean =>
@@ -139,7 +140,7 @@ function convProduct(
   const blocks =
     Math.ceil((s.oh * s.ow) / t.columns) * Math.ceil(s.n / t.images) * Math.ceil(panelCount(s.m) / t.panels);
   const cut = [t.images, t.columns, t.panels, t.depth, padded ? 1 : 0].map(i32);
-  const args = [read(x), read(a), read(bias), write(y), ...geometryArgs(s), ...epilogueArgs(e), ...cut];
+  const args = [read(x), read(a), read(bias), write(y), ...convArgs(s, e), ...cut];
   return [{ opcode: Opcode.CONV, tiles: s.g * blocks, args }];
 }
 
@@ -157,6 +158,11 @@ export function convKernels(
   const taps = s.kh * s.kw;
   const k = s.c * taps;
   if (isLinear(s)) return linearKernels(x, w, bias, y, { m: s.n, n: s.m, k }, e);
+  const size = winogradSize(s, isStatic(w));
+  if (size) {
+    const filters = { group: s.m * k, row: k, channel: taps, rotated: false };
+    return winogradKernels(x, w, filters, bias, y, s, e, size);
+  }
   const order = [
     [s.c, taps],
     [s.kh, s.kw],
@@ -195,16 +201,20 @@ export function convTransposeKernels(
     );
   }
   if (s.sh * s.sw === 1 && s.h * s.w <= 1.25 * s.oh * s.ow) {
+    const padding = { pt: s.dh * (s.kh - 1) - s.pt, pl: s.dw * (s.kw - 1) - s.pl };
+    const back = { ...s, c: s.m, h: s.oh, w: s.ow, m: s.c, oh: s.h, ow: s.w, ...padding };
+    const size = winogradSize(back, isStatic(w));
+    if (size) {
+      const filters = { group: step, row: taps, channel: s.c * taps, rotated: true };
+      return winogradKernels(y, w, filters, bias, x, back, e, size);
+    }
     const order = [
       [s.m, s.c * taps],
       [s.kh, -s.kw],
       [s.kw, -1],
     ] as const;
     const { packed, kernel } = packWeights(w, s.g, step, { offset: taps - 1, m: s.c, row: taps, k: order });
-    const back = { ...s, c: s.m, h: s.oh, w: s.ow, m: s.c, oh: s.h, ow: s.w };
-    const pt = s.dh * (s.kh - 1) - s.pt;
-    const pl = s.dw * (s.kw - 1) - s.pl;
-    return [kernel, ...convProduct(y, packed, bias, x, { ...back, pt, pl }, e, limit)];
+    return [kernel, ...convProduct(y, packed, bias, x, back, e, limit)];
   }
   const rows = s.c * taps;
   const { packed, kernel } = packWeights(w, s.g, step, {
@@ -223,7 +233,7 @@ export function convTransposeKernels(
   const lines = columns < s.ow ? 1 : clamp(64 / s.ow, 1, s.oh);
   const panels = clamp(131072 / (4 * up(lines * columns, 8)), 1, panelCount(rows));
   const cut = [channels, panels, lines, columns].map(i32);
-  const args = [write(x), read(packed), read(bias), read(y), ...geometryArgs(s), ...epilogueArgs(e), ...cut];
+  const args = [write(x), read(packed), read(bias), read(y), ...convArgs(s, e), ...cut];
   return [kernel, { opcode: Opcode.CONV_SCATTER, tiles: s.n * s.g * Math.ceil(s.c / channels), args }];
 }
 
@@ -295,15 +305,7 @@ export function convFilterGradKernels(
   );
   const out = splits > 1 ? scratch(4 * splits * count) : dw;
   const cut = [splits, t.taps, t.images, t.columns, t.panels, outside(s) ? 1 : 0];
-  const args = [
-    read(x),
-    write(out),
-    read(null),
-    read(dy),
-    ...geometryArgs(s),
-    ...epilogueArgs({}),
-    ...cut.map(i32),
-  ];
+  const args = [read(x), write(out), read(null), read(dy), ...convArgs(s, {}), ...cut.map(i32)];
   const main: WasmKernel = { opcode: Opcode.CONV_FILTER_GRAD, tiles: tileCount * splits, args };
   if (splits === 1) return [main];
   const sum = [read(out), write(dw), i32(count), i32(splits)];

@@ -3,6 +3,7 @@ import type { Activation } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { type Shape, showType, type TensorType } from '../core/tensor.ts';
 import type { Node } from '../ir/graph.ts';
+import { f32, i32, type WasmArg } from '../ir/kernel.ts';
 import { activationOf } from './elementwise.ts';
 
 /** An activation computed at the end of a kernel. */
@@ -64,6 +65,13 @@ export function geometryOf(x: Shape, w: Shape, y: Shape, a: ConvAttrs): ConvGeom
   const sizes = { n: x[0], g: a.groups, c: w[1], h: x[2], w: x[3], m: w[0] / a.groups, oh: y[2], ow: y[3] };
   return { ...sizes, kh: w[2], kw: w[3], sh, sw, dh, dw, pt, pl };
 }
+
+/** The words that all convolution kernels share, from N to ALPHA (`ConvArgs`). */
+export const convArgs = (s: ConvGeometry, e: Epilogue): WasmArg[] => [
+  ...[s.n, s.g, s.c, s.h, s.w, s.m, s.oh, s.ow, s.kh, s.kw, s.sh, s.sw, s.dh, s.dw, s.pt, s.pl].map(i32),
+  i32(e.activation ?? 0),
+  f32(e.alpha ?? 0),
+];
 
 /** Checks what all convolutions have in common. */
 export function checkConv(

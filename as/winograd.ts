@@ -1,0 +1,312 @@
+/**
+ * 3×3 convolutions of stride 1 by minimal filtering F(s×s, 3×3), s = 2 or 4 (Lavin & Gray 2016, "Fast Algorithms for
+ * Convolutional Neural Networks", section 4): Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A for each tile of s × s pixels; d is the
+ * (s+2) × (s+2) patch it reads. The products of all channels at one of the (s+2)² positions are a matrix product.
+ * Transforms work on four tiles at a time, one a lane.
+ */
+import { activateRange } from './activation';
+import { f32_gemm_rx8 } from './gemm';
+import { c, h, loadGeometry, m, n, oh, ow, pl, pt, w, xImage, xPlane, yImage, yPlane } from './geometry';
+import { panelCount, panelRows, panelStart } from './pack';
+import { Activation, ConvArgs, WinogradArgs, WinogradFilterArgs } from './protocol';
+import { copy, fill, madd, nmadd, storeFirst } from './simd';
+
+/** Places in scratch: at 0 what is between the passes of a transform (42 vectors), then pixels, zeros, tables of tiles. */
+// @ts-ignore: decorator
+@inline
+const PIXELS: usize = 704;
+// @ts-ignore: decorator
+@inline
+const ZEROS: usize = 960;
+// @ts-ignore: decorator
+@inline
+const TILES: usize = 1024;
+/** Tables, from the first one on; 256 tiles at most. */
+// @ts-ignore: decorator
+@inline
+const PLACES: usize = 1024;
+// @ts-ignore: decorator
+@inline
+const EXTENTS: usize = 2048;
+// @ts-ignore: decorator
+@inline
+const WORK: usize = 4096;
+
+/** Distance between positions beyond their data: positions would otherwise share sets of the first-level cache. */
+// @ts-ignore: decorator
+@inline
+const APART: usize = 64;
+
+/** 1-D transforms of vectors `step` bytes apart. */
+// @ts-ignore: decorator
+@inline
+function transformInput(size: i32, d: usize, step: usize, to: usize, toStep: usize): void {
+  const d0 = v128.load(d), d1 = v128.load(d + step), d2 = v128.load(d + 2 * step), d3 = v128.load(d + 3 * step);
+  if (size == 2) {
+    v128.store(to, f32x4.sub(d0, d2));
+    v128.store(to + toStep, f32x4.add(d1, d2));
+    v128.store(to + 2 * toStep, f32x4.sub(d2, d1));
+    v128.store(to + 3 * toStep, f32x4.sub(d1, d3));
+    return;
+  }
+  const d4 = v128.load(d + 4 * step), d5 = v128.load(d + 5 * step);
+  const four = f32x4.splat(4), five = f32x4.splat(5), two = f32x4.splat(2);
+  v128.store(to, nmadd(five, d2, madd(four, d0, d4)));
+  const a = nmadd(four, d2, d4), b = nmadd(four, d1, d3);
+  v128.store(to + toStep, f32x4.add(a, b));
+  v128.store(to + 2 * toStep, f32x4.sub(a, b));
+  const e = f32x4.sub(d4, d2), f = f32x4.sub(d3, d1);
+  v128.store(to + 3 * toStep, madd(two, f, e));
+  v128.store(to + 4 * toStep, nmadd(two, f, e));
+  v128.store(to + 5 * toStep, nmadd(five, d3, madd(four, d1, d5)));
+}
+
+// @ts-ignore: decorator
+@inline
+function transformFilter(size: i32, g: usize, step: usize, to: usize, toStep: usize): void {
+  const g0 = v128.load(g), g1 = v128.load(g + step), g2 = v128.load(g + 2 * step);
+  if (size == 2) {
+    const half = f32x4.splat(0.5), even = f32x4.mul(half, f32x4.add(g0, g2)), odd = f32x4.mul(half, g1);
+    v128.store(to, g0);
+    v128.store(to + toStep, f32x4.add(even, odd));
+    v128.store(to + 2 * toStep, f32x4.sub(even, odd));
+    v128.store(to + 3 * toStep, g2);
+    return;
+  }
+  const sixth = f32x4.splat(-1.0 / 6), even = f32x4.mul(sixth, f32x4.add(g0, g2)), odd = f32x4.mul(sixth, g1);
+  v128.store(to, f32x4.mul(f32x4.splat(0.25), g0));
+  v128.store(to + toStep, f32x4.add(even, odd));
+  v128.store(to + 2 * toStep, f32x4.sub(even, odd));
+  const wide = madd(f32x4.splat(1.0 / 6), g2, f32x4.mul(f32x4.splat(1.0 / 24), g0)), twelfth = f32x4.splat(1.0 / 12);
+  v128.store(to + 3 * toStep, madd(twelfth, g1, wide));
+  v128.store(to + 4 * toStep, nmadd(twelfth, g1, wide));
+  v128.store(to + 5 * toStep, g2);
+}
+
+// @ts-ignore: decorator
+@inline
+function transformOutput(size: i32, p: usize, step: usize, to: usize, toStep: usize): void {
+  const p0 = v128.load(p), p1 = v128.load(p + step), p2 = v128.load(p + 2 * step), p3 = v128.load(p + 3 * step);
+  const sum = f32x4.add(p1, p2), difference = f32x4.sub(p1, p2);
+  if (size == 2) {
+    v128.store(to, f32x4.add(p0, sum));
+    v128.store(to + toStep, f32x4.sub(difference, p3));
+    return;
+  }
+  const p4 = v128.load(p + 4 * step), p5 = v128.load(p + 5 * step);
+  const far = f32x4.add(p3, p4), farDifference = f32x4.sub(p3, p4);
+  v128.store(to, f32x4.add(p0, f32x4.add(sum, far)));
+  v128.store(to + toStep, madd(f32x4.splat(2), farDifference, difference));
+  v128.store(to + 2 * toStep, madd(f32x4.splat(4), far, sum));
+  v128.store(to + 3 * toStep, madd(f32x4.splat(8), farDifference, f32x4.add(difference, p5)));
+}
+
+/**
+ * G g Gᵀ of all filters, as packed panels of [M × C] for each position of each group. One tile is PANELS panels of one
+ * group.
+ */
+export function winogradFilter(cmd: usize, tile: i32, scratch: usize): void {
+  if (load<i32>(cmd, WinogradFilterArgs.SIZE) == 2) filters(2, cmd, tile, scratch);
+  else filters(4, cmd, tile, scratch);
+}
+
+// @ts-ignore: decorator
+@inline
+function filters(size: i32, cmd: usize, tile: i32, scratch: usize): void {
+  const m = load<i32>(cmd, WinogradFilterArgs.M), c = load<i32>(cmd, WinogradFilterArgs.C);
+  const rowStep = <usize>load<i32>(cmd, WinogradFilterArgs.ROW_STRIDE) << 2;
+  const cStep = <usize>load<i32>(cmd, WinogradFilterArgs.C_STRIDE) << 2;
+  const tap = <isize>load<i32>(cmd, WinogradFilterArgs.TAP_STRIDE) << 2;
+  const perTile = load<i32>(cmd, WinogradFilterArgs.PANELS), blocks = (panelCount(m) + perTile - 1) / perTile;
+  const g = tile / blocks, p0 = (tile % blocks) * perTile, p1 = min(p0 + perTile, panelCount(m));
+  const edge = size + 2, position = (<usize>m * c << 2) + APART;
+  // Rotated filters are read from their last tap on.
+  const from = load<usize>(cmd, WinogradFilterArgs.X) + <usize>(tap < 0 ? -8 * tap : 0) +
+    (<usize>g * load<i32>(cmd, WinogradFilterArgs.GROUP_STRIDE) << 2);
+  const out = load<usize>(cmd, WinogradFilterArgs.OUT) + g * edge * edge * position;
+  for (let p = p0; p < p1; p++) {
+    const row = panelStart(m, p), rows = panelRows(m, p);
+    const r1 = rows > 1 ? rowStep : 0, r2 = r1 + (rows > 2 ? rowStep : 0), r3 = r2 + (rows > 3 ? rowStep : 0);
+    for (let i = 0; i < c; i++) {
+      const at = from + row * rowStep + i * cStep, to = out + (<usize>(row * c + i * rows) << 2);
+      const taps = scratch, between = scratch + 144;
+      for (let t = 0; t < 9; t++) {
+        const element = at + t * tap;
+        let v = v128.load32_zero(element);
+        v = v128.load_lane<f32>(element + r1, v, 1);
+        v = v128.load_lane<f32>(element + r2, v, 2);
+        v128.store(taps + (t << 4), v128.load_lane<f32>(element + r3, v, 3));
+      }
+      // Columns, then rows: `between` is [edge][3], `taps` is free again.
+      for (let x = 0; x < 3; x++) transformFilter(size, taps + (x << 4), 48, between + (x << 4), 48);
+      for (let y = 0; y < edge; y++) {
+        transformFilter(size, between + y * 48, 16, taps, 16);
+        for (let x = 0; x < edge; x++) storeFirst(to + (y * edge + x) * position, v128.load(taps + (x << 4)), rows);
+      }
+    }
+  }
+}
+
+/** The block of tiles: [t0, t1) of all images' tiles in order, `across` to a row and `perImage` to an image. */
+let t0: i32 = 0, t1: i32 = 0, across: i32 = 0, perImage: i32 = 0;
+/** Bytes from a row of the padded patches to the next. */
+let lineStep: usize = 0;
+
+/** One tile is TILES tiles of pixels by PANELS panels of one group. */
+export function winograd(cmd: usize, tile: i32, scratch: usize): void {
+  loadGeometry(cmd);
+  if (load<i32>(cmd, WinogradArgs.SIZE) == 2) convolve(2, cmd, tile, scratch);
+  else convolve(4, cmd, tile, scratch);
+}
+
+// @ts-ignore: decorator
+@inline
+function convolve(size: i32, cmd: usize, tile: i32, scratch: usize): void {
+  const perTile = load<i32>(cmd, WinogradArgs.TILES), panels = load<i32>(cmd, WinogradArgs.PANELS);
+  across = (ow + size - 1) / size, perImage = across * ((oh + size - 1) / size);
+  const blocks = (n * perImage + perTile - 1) / perTile, mBlocks = (panelCount(m) + panels - 1) / panels;
+  t0 = (tile % blocks) * perTile, t1 = min(t0 + perTile, n * perImage);
+  const p0 = ((tile / blocks) % mBlocks) * panels, p1 = min(p0 + panels, panelCount(m)), g = tile / (blocks * mBlocks);
+  const row0 = panelStart(m, p0), rows = panelStart(m, p1) - row0, columns = (t1 - t0 + 7) & ~7;
+  const positions = (size + 2) * (size + 2), position = (<usize>m * c << 2) + APART, chunk = load<i32>(cmd, WinogradArgs.DEPTH);
+  const a = load<usize>(cmd, ConvArgs.A) + g * positions * position;
+  const x = load<usize>(cmd, ConvArgs.X) + g * c * xPlane;
+
+  const ld = <usize>columns << 2, productStep = rows * ld + APART, product = scratch + WORK;
+  const inputs = product + positions * productStep;
+  const inputStep = <usize>min(chunk, c) * ld + APART, patches = inputs + positions * inputStep;
+  fill(scratch + ZEROS, 8, 0);
+  fill(patches, locate(size, scratch + TILES, columns), 0);
+  for (let k0 = 0; k0 < c; k0 += chunk) {
+    const depth = min(chunk, c - k0);
+    for (let k = 0; k < depth; k++) {
+      copyPatches(size, patches, x + (k0 + k) * xPlane);
+      for (let q = 0; q < columns; q += 4) {
+        const to = inputs + (<usize>(q >> 3) * depth + k << 5) + ((q & 4) << 2);
+        inputTiles(size, scratch, patches, scratch + TILES + (q << 2), to, inputStep);
+      }
+    }
+    for (let i = 0; i < positions; i++) {
+      const b = inputs + i * inputStep;
+      let to = product + i * productStep;
+      for (let p = p0; p < p1; p++) {
+        const height = panelRows(m, p), start = panelStart(m, p);
+        const panel = a + i * position + (<usize>(start * c + k0 * height) << 2);
+        for (let j = 0; j < columns; j += 8) {
+          const at = to + (j << 2), init = k0 ? at : scratch + ZEROS;
+          f32_gemm_rx8(height, depth, panel, b + (<usize>(j >> 3) * depth << 5), at, ld, init, k0 ? ld : 0, false);
+        }
+        to += height * ld;
+      }
+    }
+  }
+  const bias = load<usize>(cmd, ConvArgs.BIAS), kind = load<i32>(cmd, ConvArgs.ACTIVATION);
+  const alpha = load<f32>(cmd, ConvArgs.ALPHA);
+  for (let r = 0; r < rows; r++) {
+    const channel = g * m + row0 + r, start = bias ? load<f32>(bias + (channel << 2)) : 0;
+    const y = load<usize>(cmd, ConvArgs.Y) + channel * yPlane;
+    for (let q = 0; q < columns; q += 4) {
+      outputTiles(size, scratch, product + r * ld + (q << 2), productStep, start, kind, alpha);
+      storeTiles(size, scratch + PIXELS, y, scratch + TILES + (q << 2), t1 - t0 - q);
+    }
+  }
+}
+
+/**
+ * Tables of the block's tiles, the last one repeated: where a tile's patch begins among the padded rows of one channel,
+ * where its pixels go in a plane of Y, how many rows and columns of it there are. Returns the floats of the padded rows.
+ */
+// @ts-ignore: decorator
+@inline
+function locate(size: i32, tiles: usize, columns: i32): i32 {
+  const width = across * size + 2;
+  lineStep = <usize>width << 2;
+  let start = 0, next = 0, image = -1, first = 0;
+  for (let q = 0; q < columns; q++, tiles += 4) {
+    const t = min(t0 + q, t1 - 1), i = t / perImage, y = (t % perImage) / across * size, x = t % across * size;
+    if (i != image) (image = i), (start = next), (first = y);
+    store<u32>(tiles, <u32>(start + (y - first) * width + x) << 2);
+    store<u32>(tiles + PLACES, <u32>(i * yImage + (<usize>(y * ow + x) << 2)));
+    store<u32>(tiles + EXTENTS, <u32>(min(size, oh - y) << 8 | min(size, ow - x)));
+    next = start + (y - first + size + 2) * width;
+  }
+  return next;
+}
+
+/** Copies the rows that the block's tiles read of one channel; what lies outside the image stays zero. */
+// @ts-ignore: decorator
+@inline
+function copyPatches(size: i32, to: usize, plane: usize): void {
+  const width = across * size + 2, left = max(pl, 0), from = max(-pl, 0), run = min(w - from, width - left);
+  const last = (t1 - 1) / perImage;
+  for (let i = t0 / perImage; i <= last; i++) {
+    const top = i * perImage < t0 ? t0 % perImage / across * size : 0;
+    const bottom = i < last ? oh : (t1 - 1) % perImage / across * size + size;
+    const lines = (bottom - top + size - 1) / size * size + 2, y0 = top - pt;
+    const end = min(lines, h - y0);
+    for (let y = max(0, -y0); y < end; y++) {
+      copy(to + (<usize>(y * width + left) << 2), plane + i * xImage + (<usize>((y0 + y) * w + from) << 2), run);
+    }
+    to += lines * lineStep;
+  }
+}
+
+/** Bᵀ d B of the four tiles at `table`, to `step` bytes apart for each position. */
+// @ts-ignore: decorator
+@inline
+function inputTiles(size: i32, between: usize, patches: usize, table: usize, to: usize, step: usize): void {
+  let a = patches + load<u32>(table), b = patches + load<u32>(table, 4);
+  let c = patches + load<u32>(table, 8), d = patches + load<u32>(table, 12);
+  const edge = size + 2, taps = between + 576;
+  for (let y = 0; y < edge; y++) {
+    transpose(v128.load(a), v128.load(b), v128.load(c), v128.load(d), taps);
+    if (size == 4) {
+      const ab = v128.load64_lane(b + 16, v128.load64_zero(a, 16), 1), cd = v128.load64_lane(d + 16, v128.load64_zero(c, 16), 1);
+      v128.store(taps, v128.shuffle<f32>(ab, cd, 0, 2, 4, 6), 64);
+      v128.store(taps, v128.shuffle<f32>(ab, cd, 1, 3, 5, 7), 80);
+    }
+    transformInput(size, taps, 16, between + (y * edge << 4), 16);
+    a += lineStep, b += lineStep, c += lineStep, d += lineStep;
+  }
+  for (let x = 0; x < edge; x++) transformInput(size, between + (x << 4), edge << 4, to + x * step, edge * step);
+}
+
+/** Four rows of four to `to` on, as four columns. */
+// @ts-ignore: decorator
+@inline
+function transpose(a: v128, b: v128, c: v128, d: v128, to: usize): void {
+  const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+  const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5));
+  v128.store(to, v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7), 16);
+  v128.store(to, v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5), 32);
+  v128.store(to, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7), 48);
+}
+
+/** Aᵀ p A of four tiles whose positions are `step` bytes apart, plus `bias`, activated: [size][tile][4] to PIXELS. */
+// @ts-ignore: decorator
+@inline
+function outputTiles(size: i32, between: usize, p: usize, step: usize, bias: f32, kind: i32, alpha: f32): void {
+  const edge = size + 2, pixels = between + PIXELS, row = between + 576, start = f32x4.splat(bias), zero = f32x4.splat(0);
+  for (let x = 0; x < edge; x++) transformOutput(size, p + x * step, edge * step, between + (x << 4), edge << 4);
+  for (let y = 0; y < size; y++) {
+    transformOutput(size, between + (y * edge << 4), 16, row, 16);
+    let a = f32x4.add(v128.load(row), start), b = f32x4.add(v128.load(row, 16), start), c = zero, d = zero;
+    if (size == 4) (c = f32x4.add(v128.load(row, 32), start)), (d = f32x4.add(v128.load(row, 48), start));
+    if (kind == Activation.RELU) (a = f32x4.pmax(a, zero)), (b = f32x4.pmax(b, zero)), (c = f32x4.pmax(c, zero)), (d = f32x4.pmax(d, zero));
+    transpose(a, b, c, d, pixels + (y << 6));
+  }
+  if (kind > Activation.RELU) activateRange(kind, alpha, pixels, pixels, size << 4);
+}
+
+/** Stores `count` of the four tiles. */
+// @ts-ignore: decorator
+@inline
+function storeTiles(size: i32, pixels: usize, y: usize, table: usize, count: i32): void {
+  const line = <usize>ow << 2;
+  for (let t = 0; t < min(4, count); t++, table += 4, pixels += 16) {
+    const extent = load<u32>(table + EXTENTS), height = extent >> 8, width = extent & 255;
+    let to = y + load<u32>(table + PLACES);
+    for (let i: u32 = 0; i < height; i++, to += line) storeFirst(to, v128.load(pixels + (i << 6)), width);
+  }
+}

@@ -1,0 +1,97 @@
+/** Winograd convolution: which tile size a shape gets, if any, and how it is cut (as/winograd.ts). */
+import { Layout, Opcode } from '../../as/protocol.ts';
+import { type Buffer, i32, read, scratch, type WasmKernel, write } from '../ir/kernel.ts';
+import { type ConvGeometry, convArgs, type Epilogue } from './conv-shape.ts';
+import { evenBlock, panelCount } from './gemm-kernels.ts';
+
+/** Pixels to an edge of a tile. */
+export type TileSize = 2 | 4;
+
+/** Bytes of private scratch for products, transformed input and padded rows (as/winograd.ts). */
+const WORK_BYTES = Layout.SCRATCH_BYTES - 4096;
+/** Products and transformed input are to stay in the second-level cache. */
+const CACHE_BYTES = 700_000;
+/** Bytes between the data of two positions. */
+const APART = 64;
+
+const tilesOf = (s: ConvGeometry, size: TileSize): number =>
+  s.n * Math.ceil(s.oh / size) * Math.ceil(s.ow / size);
+
+/**
+ * The tile size, or null where direct convolution is faster or the only one. Filters that never change are transformed
+ * once, and into the larger tiles; filters in training get the smaller ones, whose rounding errors are those of direct
+ * convolution. Limits: test/bench/NOTES.md.
+ */
+export function winogradSize(s: ConvGeometry, isStatic: boolean): TileSize | null {
+  const fits = s.kh === 3 && s.kw === 3 && s.sh * s.sw * s.dh * s.dw === 1;
+  const fewest = Math.min(s.c, s.m);
+  if (!fits || fewest < 16) return null;
+  if (isStatic && tilesOf(s, 4) >= 12 && tiling(s, 4)) return 4;
+  return fewest >= 32 && tilesOf(s, 2) >= (isStatic ? 12 : 48) && tiling(s, 2) ? 2 : null;
+}
+
+/** Tiles and panels of a unit of work, channels transformed at a time; null when the padded rows do not fit. */
+function tiling(s: ConvGeometry, size: TileSize) {
+  const total = tilesOf(s, size);
+  const all = panelCount(s.m);
+  const even = (n: number) => Math.ceil(all / Math.ceil(all / n));
+  const depth = Math.ceil(s.c / Math.ceil(s.c / 128));
+  let panels = even(32);
+  let tiles = evenBlock(total, 24, 8);
+  const units = () => s.g * Math.ceil(total / tiles) * Math.ceil(all / panels);
+  while (units() < 4 && panels > 16) panels = even(panels >> 1);
+  while (units() < 4 && tiles > 8) tiles = evenBlock(total, tiles - 8, 8);
+  const bytes = () => (size + 2) ** 2 * (4 * tiles * (depth + 4 * panels) + 2 * APART);
+  while (bytes() > CACHE_BYTES && tiles > 8) tiles -= 8;
+  return bytes() + paddedBytes(s, size, tiles) <= WORK_BYTES ? { tiles, panels, depth } : null;
+}
+
+/** Bytes of the padded rows that `tiles` neighbouring tiles read of one channel, at most. */
+function paddedBytes(s: ConvGeometry, size: TileSize, tiles: number): number {
+  const [across, down] = [Math.ceil(s.ow / size), Math.ceil(s.oh / size)];
+  const rows = Math.ceil((tiles - 1) / across) + 1;
+  const images = Math.ceil((rows - 1) / down) + 1;
+  return 4 * (rows * size + 2 * images) * (across * size + 2);
+}
+
+/** Where filters lie, in elements: steps of a group, an output channel and an input channel; taps in reverse or not. */
+export interface Filters {
+  readonly group: number;
+  readonly row: number;
+  readonly channel: number;
+  readonly rotated: boolean;
+}
+
+/** y = activation(conv(x, w) + bias) for a geometry that `winogradSize` has approved. */
+export function winogradKernels(
+  x: Buffer,
+  w: Buffer,
+  f: Filters,
+  bias: Buffer | null,
+  y: Buffer,
+  s: ConvGeometry,
+  e: Epilogue,
+  size: TileSize,
+): WasmKernel[] {
+  const { tiles, panels, depth } = tiling(s, size)!;
+  const transformed = scratch(s.g * (size + 2) ** 2 * (4 * s.m * s.c + APART));
+  const all = panelCount(s.m);
+  const perTile = Math.min(4, all);
+  const filterArgs = [s.m, s.c, f.group, f.row, f.channel, f.rotated ? -1 : 1, size, perTile];
+  return [
+    {
+      opcode: Opcode.WINOGRAD_FILTER,
+      tiles: s.g * Math.ceil(all / perTile),
+      args: [read(w), write(transformed), ...filterArgs.map(i32)],
+    },
+    {
+      opcode: Opcode.WINOGRAD,
+      tiles: s.g * Math.ceil(tilesOf(s, size) / tiles) * Math.ceil(all / panels),
+      args: [
+        ...[read(x), read(transformed), read(bias), write(y)],
+        ...convArgs(s, e),
+        ...[size, tiles, panels, depth].map(i32),
+      ],
+    },
+  ];
+}
