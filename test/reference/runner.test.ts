@@ -1,8 +1,8 @@
 /** The checks of `npm run reference` themselves: they pass what is right and fail what is wrong. */
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { filled, labels, procedural } from '../../scripts/reference/fill.ts';
 import { runOps } from '../../scripts/reference/ops.ts';
 import type { CaseResult } from '../../scripts/reference/result.ts';
@@ -13,7 +13,12 @@ import { writeSafetensors } from '../../src/io/safetensors.ts';
 import { ReferenceBackend } from '../../src/reference/index.ts';
 import { wasmBackends } from '../op.ts';
 
-const folder = (): Promise<string> => mkdtemp(join(tmpdir(), 'reference-'));
+/** A folder that goes when the test ends. */
+async function folder(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'reference-'));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  return dir;
+}
 
 async function all(results: AsyncGenerator<CaseResult>): Promise<CaseResult[]> {
   const list: CaseResult[] = [];
