@@ -1,4 +1,4 @@
-/** Data sets for the commands: folders of IDX files or CIFAR-10 batches, and synthetic digits. */
+/** Data sets for the commands: folders of IDX files, CIFAR-10 batches or pictures by class, and synthetic digits. */
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { check, LensletError } from '../src/core/error.ts';
@@ -8,6 +8,7 @@ import { syntheticDigits } from '../src/data/digits.ts';
 import { isIdxName, type NamedFile, readIdxPairs } from '../src/io/idx.ts';
 import type { Model } from '../src/nn/builder.ts';
 import { fileError, readBytes } from './files.ts';
+import { findImageFolder, readImageFolder } from './image-folder.ts';
 
 export interface Data {
   /** Short name for reports. */
@@ -47,7 +48,7 @@ export async function loadData(
   const usual = usualData(model);
   const folder = source ?? (usual && join(dataHome(), usual));
   check(folder, 'unknown', () => `Name the data for ${model.name} with --data DIR.`);
-  return readFolder(folder, usual, splits);
+  return readFolder(folder, usual, splits, model);
 }
 
 function makeDigits(count: string | undefined, splits: readonly Split[], seed: number): Data {
@@ -63,7 +64,12 @@ function makeDigits(count: string | undefined, splits: readonly Split[], seed: n
 /** To which part a file belongs, so that files not asked for are not even read. */
 const splitOf = (name: string): Split => (/t10k|test/i.test(name) ? 'test' : 'train');
 
-async function readFolder(folder: string, usual: string | null, splits: readonly Split[]): Promise<Data> {
+async function readFolder(
+  folder: string,
+  usual: string | null,
+  splits: readonly Split[],
+  model: Model,
+): Promise<Data> {
   const names = await listFolder(folder, usual);
   const read = (isOurs: (name: string) => boolean): Promise<NamedFile[]> =>
     Promise.all(
@@ -78,15 +84,23 @@ async function readFolder(folder: string, usual: string | null, splits: readonly
     const { train, test } = await readIdxPairs(files);
     return { ...nothing, train: train && fromIdx(train), test: test && fromIdx(test) };
   }
+  if (names.some(isCifar10Name)) {
+    const files = await read(isCifar10Name);
+    return files.length === 0 ? nothing : { ...nothing, ...readCifar10(files) };
+  }
+  const parts = await findImageFolder(folder);
   check(
-    names.some(isCifar10Name),
+    parts,
     'format',
     () =>
-      `${folder} holds neither IDX files (train-images-idx3-ubyte, t10k-labels-idx1-ubyte.gz …) nor CIFAR-10 ` +
-      'batches (data_batch_1.bin …, test_batch.bin).',
+      `${folder} holds neither IDX files (train-images-idx3-ubyte, t10k-labels-idx1-ubyte.gz …), nor CIFAR-10 ` +
+      'batches (data_batch_1.bin …, test_batch.bin), nor a folder of pictures for each class.',
   );
-  const files = await read(isCifar10Name);
-  return files.length === 0 ? nothing : { ...nothing, ...readCifar10(files) };
+  const part = (split: Split) => {
+    const place = splits.includes(split) ? parts[split] : null;
+    return place ? readImageFolder(place, model) : null;
+  };
+  return { ...nothing, train: await part('train'), test: await part('test') };
 }
 
 function listFolder(folder: string, usual: string | null): Promise<string[]> {

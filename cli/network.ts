@@ -104,8 +104,29 @@ async function fromFile(path: string, arch?: string): Promise<Network> {
     'unknown',
     () => `${path} does not say which network it is for: name it with --arch (${names()}).`,
   );
-  return { model: await architecture(name), weights: networkTensors(file) };
+  const model = await architecture(name);
+  const { classes } = file.metadata;
+  return {
+    model: classes ? forClasses(model, parseClasses(path, classes)) : model,
+    weights: networkTensors(file),
+  };
 }
+
+function parseClasses(path: string, text: string): string[] {
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch {
+    list = null;
+  }
+  const valid = Array.isArray(list) && list.length > 0 && list.every((c) => typeof c === 'string');
+  check(valid, 'format', () => `${path}: its list of classes is damaged.`);
+  return list as string[];
+}
+
+/** The network for the classes of some data; unchanged where it is made for some only. */
+export const forClasses = (model: Model, classes: readonly string[]): Model =>
+  model.withClasses && classes.some((c, i) => c !== model.classes[i]) ? model.withClasses(classes) : model;
 
 /** A name is a network to start anew, a file one to go on from. */
 export const trainable = (nameOrFile: string, arch?: string): Promise<Network> =>

@@ -31,6 +31,7 @@ export function makeAlexNet(options: AlexNetOptions = {}): Model {
   return {
     ...model,
     name: 'alexnet',
+    withClasses: (classes) => makeAlexNet({ ...options, classes }),
     title: 'AlexNet',
     input: [3, 224, 224],
     build(b: Builder, image: Value): Value {
@@ -64,6 +65,7 @@ export function makeAlexNet2012(options: AlexNetOptions = {}): Model {
   return {
     ...model,
     name: 'alexnet-2012',
+    withClasses: (classes) => makeAlexNet2012({ ...options, classes }),
     title: 'AlexNet (2012)',
     // The paper says 224, but 55 × 55 maps after an 11 × 11 kernel with stride 4 need 227.
     input: [3, 227, 227],

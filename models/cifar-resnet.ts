@@ -47,6 +47,7 @@ export function makeCifarNet(depth: number, options: CifarNetOptions = {}): Mode
     title: `${residual ? 'ResNet' : 'Plain net'}-${depth}, CIFAR`,
     input: [3, 32, 32],
     classes,
+    withClasses: (names) => makeCifarNet(depth, { ...options, classes: names }),
     normalize: standardize([0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]),
     build(b: Builder, image: Value): Value {
       let x = relu(batchNorm(b.at('bn1'), conv3x3(b.at('conv1'), image, width)));

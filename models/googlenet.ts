@@ -80,6 +80,7 @@ export const makeGoogLeNet = ({ classes = IMAGENET_CLASSES, width = 1 }: GoogLeN
   title: 'GoogLeNet',
   input: [3, 224, 224],
   classes,
+  withClasses: (names) => makeGoogLeNet({ classes: names, width }),
   normalize: SYMMETRIC_NORMALIZATION,
   build(b: Builder, image: Value): Value {
     const shrink = (v: Value, kernel = 3) => maxPool2d(v, kernel, { stride: 2, ceilMode: true });

@@ -187,6 +187,7 @@ export const makeInceptionV3 = ({
   title: 'Inception v3',
   input: [3, 299, 299],
   classes,
+  withClasses: (names) => makeInceptionV3({ classes: names, width: w }),
   normalize: SYMMETRIC_NORMALIZATION,
   build(b: Builder, image: Value): Value {
     const conv1 = convNorm(b.at('Conv2d_1a_3x3'), image, 32 * w, 3, { stride: 2, same: false });

@@ -8,6 +8,11 @@ import { inceptionV3 } from './inception.ts';
 import { lenet5, lenet5Modern } from './lenet5.ts';
 import { resnet18, resnet34, resnet50, resnet101, resnet152 } from './resnet.ts';
 
+export * from './alexnet.ts';
+export * from './cifar-resnet.ts';
+export * from './googlenet.ts';
+export * from './inception.ts';
+export * from './resnet.ts';
 export { lenet5, lenet5Modern };
 
 export const models: readonly Model[] = [

@@ -65,6 +65,7 @@ export function makeResNet(
     title: `ResNet-${depth}`,
     input: [3, 224, 224],
     classes,
+    withClasses: (names) => makeResNet(depth, { classes: names, width }),
     normalize: IMAGENET_NORMALIZATION,
     build(b: Builder, image: Value): Value {
       const stem = relu(batchNorm(b.at('bn1'), conv(b.at('conv1'), image, width, 7, 2)));

@@ -18,7 +18,10 @@ export function evalCommand(program: Command): void {
     .command('eval')
     .description('Measures accuracy and loss of a network on labelled images.')
     .argument('<model>', 'network that comes with Lenslet, or a .safetensors or .onnx file')
-    .option('--data <dir>', 'IDX files or CIFAR-10 batches, or synthetic[:N] (default: LENSLET_DATA)')
+    .option(
+      '--data <dir>',
+      'IDX files, CIFAR-10 batches or a folder of pictures a class, or synthetic[:N] (default: LENSLET_DATA)',
+    )
     .addOption(new Option('--split <part>', 'images to use').choices(['train', 'test']).default('test'))
     .option('--batch <n>', 'images at a time', integer(1), 250);
   withCommon(withArch(command)).action(run);

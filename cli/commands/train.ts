@@ -11,7 +11,7 @@ import { adam, adamw, type Optimizer, sgd } from '../../src/train/optimizer.ts';
 import { type ScheduleName, schedules } from '../../src/train/schedule.ts';
 import { loadData, partOf } from '../data.ts';
 import { checkWritable, exists, readBytes, writeAtomic } from '../files.ts';
-import { trainable, withSession } from '../network.ts';
+import { forClasses, trainable, withSession } from '../network.ts';
 import { type CommonOptions, example, integer, real, withArch, withCommon } from '../options.ts';
 import { duration } from '../progress.ts';
 import { grouped, percent, print, printJson } from '../table.ts';
@@ -57,7 +57,10 @@ export function trainCommand(program: Command): void {
     .command('train')
     .description('Trains a network and writes its weights.')
     .argument('<model>', 'name of a network to start anew, or a .safetensors file to go on from')
-    .option('--data <dir>', 'IDX files or CIFAR-10 batches, or synthetic[:N] (default: LENSLET_DATA)')
+    .option(
+      '--data <dir>',
+      'IDX files, CIFAR-10 batches or a folder of pictures a class, or synthetic[:N] (default: LENSLET_DATA)',
+    )
     .option('--validation <n>', 'images set aside to measure (default: a tenth, at most 5000)', integer(0))
     .option('--epochs <n>', 'passes over the data', integer(1), 10)
     .option('--batch <n>', 'images a step', integer(1), 64)
@@ -92,15 +95,16 @@ interface Places {
 }
 
 async function run(name: string, options: TrainOptions): Promise<void> {
-  const network = await trainable(name, options.arch);
-  const out = options.out ?? `${network.model.name}.safetensors`;
+  const { model, weights } = await trainable(name, options.arch);
+  const out = options.out ?? `${model.name}.safetensors`;
   const checkpoint = options.checkpoint ?? `${out.replace(/\.safetensors$/, '')}.checkpoint`;
   const places = { out, checkpoint };
   const saved = options.resume ? await readBytes(checkpoint) : undefined;
   if (!options.resume) await refuseOverwriting(options.checkpoint);
   for (const file of [out, checkpoint]) await checkWritable(file);
-  const data = await loadData(options.data, network.model, ['train'], options.seed);
+  const data = await loadData(options.data, model, ['train'], options.seed);
   const [train, validation] = setAside(partOf(data, 'train'), options);
+  const network = { model: weights ? model : forClasses(model, train.classes), weights };
   const log = await TrainingLog.open(options.log, !!options.resume);
   await withSession(network, options, async (session) => {
     const watch = new Watch(log, options.checkpoint && checkpoint, options.saveEvery);
@@ -156,9 +160,12 @@ const recipeOf = (o: TrainOptions, f: FitOptions, { epochs, steps }: FitReport) 
 });
 
 async function writeWeights(session: Session, path: string, recipe: object): Promise<void> {
-  const { name } = session.model;
-  const training = JSON.stringify(recipe);
-  await writeAtomic(path, writeSafetensors(await session.stateDict(), { model: name, training }));
+  const metadata = {
+    model: session.model.name,
+    classes: JSON.stringify(session.model.classes),
+    training: JSON.stringify(recipe),
+  };
+  await writeAtomic(path, writeSafetensors(await session.stateDict(), metadata));
 }
 
 async function stopped(report: FitReport, watch: Watch, { checkpoint }: Places, options: TrainOptions) {

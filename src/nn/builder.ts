@@ -15,6 +15,8 @@ export interface Model {
     readonly scale: number | readonly number[];
     readonly offset: number | readonly number[];
   };
+  /** The same network for other classes, where it is made for any. */
+  withClasses?(classes: readonly string[]): Model;
   /** Appends the network to the graph and returns scores f32[N×classes]: the largest is the answer. */
   build(b: Builder, x: Value): Value;
   /** The loss to train with, a scalar; cross-entropy of the scores where absent. */
