@@ -7,9 +7,11 @@ import { importOnnx } from '../../src/io/onnx/import.ts';
 import { decodeModel, encodeModel, type GraphProto } from '../../src/io/onnx/proto.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { Builder } from '../../src/nn/builder.ts';
+import { compile } from '../../src/plan/compile.ts';
+import { wasmTarget } from '../../src/wasm/index.ts';
 import { file, node, smallNetwork } from '../onnx/make.ts';
 
-/** Imports and builds; null when that worked, the error when it is one of ours. Anything else is thrown on. */
+/** Imports, builds and plans; null when that worked, the error when it is one of ours. Anything else is thrown on. */
 function attempt(bytes: Uint8Array): LensletError | null {
   try {
     const model = importOnnx(bytes);
@@ -18,7 +20,9 @@ function attempt(bytes: Uint8Array): LensletError | null {
       const shape = (dims ?? []).map((d) => (typeof d === 'number' ? d : 2));
       return [name, { value: graph.input(name, { dtype, shape }) }] as const;
     });
-    model.build(new Builder(graph, false), new Map(inputs));
+    for (const [name, value] of model.build(new Builder(graph, false), new Map(inputs)))
+      graph.output(name, value);
+    compile(graph, wasmTarget);
     return null;
   } catch (error) {
     if (error instanceof LensletError) return error;

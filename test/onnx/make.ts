@@ -103,7 +103,10 @@ export const smallNetwork = (opset = 17): Uint8Array =>
       node('Unsqueeze', ['batch', 'axis0'], 'b0'),
       node('Concat', ['b0', 'rest'], 'shape', { axis: 0 }),
       node('Reshape', ['p', 'shape'], 'f'),
-      node('Gemm', ['f', 'fc.weight', 'fc.bias'], 'g', { transB: 1 }),
+      opset < 12
+        ? node('Dropout', ['f'], ['d', 'mask'], { ratio: { float: 0.1 } })
+        : node('Dropout', ['f', 'ratio'], ['d', 'mask']),
+      node('Gemm', ['d', 'fc.weight', 'fc.bias'], 'g', { transB: 1 }),
       node('Softmax', ['g'], 'y', { axis: 1 }),
     ],
     {
@@ -119,6 +122,7 @@ export const smallNetwork = (opset = 17): Uint8Array =>
         int64s('zero', [0], []),
         int64s('axis0', [0]),
         int64s('rest', [-1]),
+        floats('ratio', [], [0.1]),
         floats('fc.weight', [3, 64], ramp(192)),
         floats('fc.bias', [3], ramp(3)),
       ],
