@@ -81,10 +81,11 @@ export const untrained = (name: string): Network => ({ model: modelByName(name),
 /**
  * A network with weights: a name stands for the weights that come with Lenslet, else an ONNX or safetensors file.
  * @param arch says what network a safetensors file is for when the file does not: a name or an ONNX file
+ * @param option by which the user says so
  * @throws LensletError 'unknown' for an unknown network or file, 'format' for a file that is none
  */
-export async function trained(nameOrFile: string, arch?: string): Promise<Network> {
-  if (!isNetwork(nameOrFile)) return fromFile(nameOrFile, arch);
+export async function trained(nameOrFile: string, arch?: string, option = '--arch'): Promise<Network> {
+  if (!isNetwork(nameOrFile)) return fromFile(nameOrFile, arch, option);
   const path = shippedWeights(nameOrFile);
   check(
     await exists(path),
@@ -95,14 +96,14 @@ export async function trained(nameOrFile: string, arch?: string): Promise<Networ
   return { model: modelByName(nameOrFile), weights: (await readWeights(path)).tensors };
 }
 
-async function fromFile(path: string, arch?: string): Promise<Network> {
+async function fromFile(path: string, arch?: string, option = '--arch'): Promise<Network> {
   if (isOnnx(path)) return { model: await readOnnx(path), weights: null };
   const file = await readWeights(path);
   const name = arch ?? file.metadata.model;
   check(
     name,
     'unknown',
-    () => `${path} does not say which network it is for: name it with --arch (${names()}).`,
+    () => `${path} does not say which network it is for: name it with ${option} (${names()}).`,
   );
   const model = await architecture(name);
   const { classes } = file.metadata;

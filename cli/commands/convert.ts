@@ -58,7 +58,7 @@ export async function convert(from: string, to: string, options: ConvertOptions 
 
 async function toOnnx(from: string, to: string, { model: name, batch }: ConvertOptions): Promise<string> {
   if (name && isOnnx(name)) return intoOnnx(from, to, name);
-  const { model, weights } = await trained(from, name);
+  const { model, weights } = await trained(from, name, '--model');
   check(weights, 'unknown', () => `${from} has no weights.`);
   const bytes = exportOnnx(model, weights, { batch: batch ?? 'N' });
   await writeAtomic(to, bytes);
