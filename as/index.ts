@@ -15,7 +15,8 @@ import { linear } from "./linear";
 import { localResponseNorm, localResponseNormGrad } from "./lrn";
 import { optimizer } from "./optimizer";
 import { pack } from "./pack";
-import { pool, poolGrad } from "./pool";
+import { pool } from "./pool";
+import { poolGrad } from "./pool-grad";
 import { reduce } from "./reduce";
 import { winograd, winogradFilter } from "./winograd";
 import { Command, Control, Layout, Opcode } from "./protocol";
@@ -114,7 +115,7 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.WINOGRAD: return winograd(r, tile, scratch);
     case Opcode.LINEAR: return linear(r, tile, scratch);
     case Opcode.POOL: return pool(r, tile, scratch);
-    case Opcode.POOL_GRAD: return poolGrad(r, tile);
+    case Opcode.POOL_GRAD: return poolGrad(r, tile, scratch);
     case Opcode.SOFTMAX: return softmax(r, tile);
     case Opcode.SOFTMAX_GRAD: return softmaxGrad(r, tile);
     case Opcode.CROSS_ENTROPY: return crossEntropy(r, tile);

@@ -1,285 +1,226 @@
 /**
- * Maximum and average pooling over NCHW planes and their gradients. A tile is `PLANES` whole planes, so that
- * overlapping windows add up within one thread, in one order.
+ * Maximum and average pooling over NCHW planes. A window is folded in two steps: its rows into one line in scratch,
+ * padded with what changes nothing, then taps of that line; so no element is checked against a border. A tile is
+ * `PLANES` whole planes.
  */
-import { fill, loadFirst, storeFirst } from "./simd";
+import { halve, isHalving, maximum } from "./pool-halve";
 import { PoolArgs, PoolKind } from "./protocol";
+import { fill, loadFirst, storeFirst } from "./simd";
 
-export function pool(r: usize, tile: i32, scratch: usize): void {
-  const planes = load<i32>(r + PoolArgs.PLANES);
-  const end = min(load<i32>(r + PoolArgs.COUNT), (tile + 1) * planes);
-  const inBytes = <usize>(load<i32>(r + PoolArgs.H) * load<i32>(r + PoolArgs.W)) << 2;
-  const outBytes = <usize>(load<i32>(r + PoolArgs.OH) * load<i32>(r + PoolArgs.OW)) << 2;
-  const halves = isHalving(r);
-  for (let p = tile * planes; p < end; p++) {
-    const x: usize = load<usize>(r + PoolArgs.X) + <usize>p * inBytes;
-    const y: usize = load<usize>(r + PoolArgs.Y) + <usize>p * outBytes;
-    if (halves) halve(r, x, y);
-    else if (load<i32>(r + PoolArgs.KIND) == PoolKind.MAX) windows(r, x, y, scratch, PoolKind.MAX);
-    else windows(r, x, y, scratch, PoolKind.AVERAGE);
-  }
-}
-
-/** 2×2 windows side by side, nothing outside: the common case. */
-function isHalving(r: usize): bool {
-  return load<i32>(r + PoolArgs.KH) == 2 && load<i32>(r + PoolArgs.KW) == 2 &&
-    load<i32>(r + PoolArgs.SH) == 2 && load<i32>(r + PoolArgs.SW) == 2 &&
-    load<i32>(r + PoolArgs.PT) == 0 && load<i32>(r + PoolArgs.PL) == 0 &&
-    load<i32>(r + PoolArgs.DH) == 1 && load<i32>(r + PoolArgs.DW) == 1 &&
-    load<i32>(r + PoolArgs.OH) * 2 <= load<i32>(r + PoolArgs.H) &&
-    load<i32>(r + PoolArgs.OW) * 2 <= load<i32>(r + PoolArgs.W);
-}
-
+/** Windows of a row taken together, and floats of the line they span at most. */
 // @ts-ignore: decorator
 @inline
-function divisorOf(r: usize, y0: i32, x0: i32): f32 {
-  const fixed = load<i32>(r + PoolArgs.DIVISOR);
-  if (fixed > 0) return <f32>fixed;
-  const h = load<i32>(r + PoolArgs.H);
-  const w = load<i32>(r + PoolArgs.W);
-  let top = y0;
-  let left = x0;
-  // With count_include_pad the window ends at the padded border, without at the image.
-  const pad = load<i32>(r + PoolArgs.INCLUDE_PAD);
-  let bottom = min(y0 + load<i32>(r + PoolArgs.KH) * load<i32>(r + PoolArgs.DH), h + (pad ? load<i32>(r + PoolArgs.PB) : 0));
-  let right = min(x0 + load<i32>(r + PoolArgs.KW) * load<i32>(r + PoolArgs.DW), w + (pad ? load<i32>(r + PoolArgs.PR) : 0));
-  if (!pad) {
-    while (top < 0) top += load<i32>(r + PoolArgs.DH);
-    while (left < 0) left += load<i32>(r + PoolArgs.DW);
-  }
-  const dh = load<i32>(r + PoolArgs.DH);
-  const dw = load<i32>(r + PoolArgs.DW);
-  return <f32>(max(0, (bottom - top + dh - 1) / dh) * max(0, (right - left + dw - 1) / dw));
+export const COLUMNS: i32 = 16384;
+// @ts-ignore: decorator
+@inline
+export const LINE: i32 = 65536;
+
+/** What scratch holds, in bytes from its start: COLUMNS divisors, COLUMNS results and the line. */
+// @ts-ignore: decorator
+@inline
+export const RESULTS: usize = 4 * COLUMNS;
+// @ts-ignore: decorator
+@inline
+export const LINES: usize = 8 * COLUMNS;
+
+/** The first tap, of those `d` apart from `at` on, that is not below 0. */
+// @ts-ignore: decorator
+@inline
+export function firstTap(at: i32, d: i32): i32 {
+  return at < 0 ? (d - 1 - at) / d : 0;
 }
 
-function halve(r: usize, x: usize, y: usize): void {
-  const kind = load<i32>(r + PoolArgs.KIND);
-  const w = load<i32>(r + PoolArgs.W);
-  const oh = load<i32>(r + PoolArgs.OH);
-  const ow = load<i32>(r + PoolArgs.OW);
-  const scale: f32 = kind == PoolKind.MAX ? 1 : 1 / divisorOf(r, 0, 0);
-  const row = <usize>w << 2;
-  for (let oy = 0; oy < oh; oy++) {
-    let a = x + <usize>(2 * oy) * row;
-    let ox = 0;
-    for (; ox + 4 <= ow; ox += 4) {
-      const a0 = v128.load(a);
-      const a1 = v128.load(a, 16);
-      const b0 = v128.load(a + row);
-      const b1 = v128.load(a + row, 16);
-      if (kind == PoolKind.MAX) {
-        const m0 = f32x4.max(a0, b0);
-        const m1 = f32x4.max(a1, b1);
-        v128.store(y, f32x4.max(v128.shuffle<f32>(m0, m1, 0, 2, 4, 6), v128.shuffle<f32>(m0, m1, 1, 3, 5, 7)));
-      } else {
-        const s0 = f32x4.add(a0, b0);
-        const s1 = f32x4.add(a1, b1);
-        const s = f32x4.add(v128.shuffle<f32>(s0, s1, 0, 2, 4, 6), v128.shuffle<f32>(s0, s1, 1, 3, 5, 7));
-        v128.store(y, f32x4.mul(s, f32x4.splat(scale)));
-      }
-      a += 32;
-      y += 16;
-    }
-    for (; ox < ow; ox++) {
-      const a0 = load<f32>(a);
-      const a1 = load<f32>(a, 4);
-      const b0 = load<f32>(a + row);
-      const b1 = load<f32>(a + row, 4);
-      store<f32>(y, kind == PoolKind.MAX ? max(max(a0, b0), max(a1, b1)) : ((a0 + b0) + (a1 + b1)) * scale);
-      a += 8;
-      y += 4;
-    }
+/** How many of `k` taps, `d` apart from `at` on, come before n. */
+// @ts-ignore: decorator
+@inline
+export function endTap(at: i32, d: i32, n: i32, k: i32): i32 {
+  if (at + (k - 1) * d < n) return k;
+  return n > at ? (n - at + d - 1) / d : 0;
+}
+
+/** Taps of a row taken together: all, unless they lie further apart than half a line. */
+// @ts-ignore: decorator
+@inline
+export function tapsAtOnce(r: usize): i32 {
+  return min(load<i32>(r + PoolArgs.KW), (LINE / 2 - 1) / load<i32>(r + PoolArgs.DW) + 1);
+}
+
+/** Windows of a row taken together. */
+// @ts-ignore: decorator
+@inline
+export function columnsAtOnce(r: usize): i32 {
+  const reach = (tapsAtOnce(r) - 1) * load<i32>(r + PoolArgs.DW);
+  return min(min(COLUMNS, load<i32>(r + PoolArgs.OW)), (LINE - reach - 1) / load<i32>(r + PoolArgs.SW) + 1);
+}
+
+/** Taps that an average counts along one dimension, for a window at `at`. */
+// @ts-ignore: decorator
+@inline
+function counted(at: i32, d: i32, n: i32, after: i32, k: i32, pad: bool): i32 {
+  return pad ? endTap(at, d, n + after, k) : max(0, endTap(at, d, n, k) - firstTap(at, d));
+}
+
+/** Divisor of the windows of row oy, without what depends on the column. */
+export function rowDivisor(r: usize, oy: i32): f32 {
+  const fixed = load<i32>(r + PoolArgs.DIVISOR), at = oy * load<i32>(r + PoolArgs.SH) - load<i32>(r + PoolArgs.PT);
+  if (fixed > 0) return <f32>fixed;
+  return <f32>counted(at, load<i32>(r + PoolArgs.DH), load<i32>(r + PoolArgs.H), load<i32>(r + PoolArgs.PB),
+    load<i32>(r + PoolArgs.KH), load<i32>(r + PoolArgs.INCLUDE_PAD) != 0);
+}
+
+/** What n windows from column ox on add to the divisor. */
+export function columnDivisors(r: usize, ox: i32, n: i32, to: usize): void {
+  const sw = load<i32>(r + PoolArgs.SW), dw = load<i32>(r + PoolArgs.DW), kw = load<i32>(r + PoolArgs.KW);
+  const w = load<i32>(r + PoolArgs.W), pr = load<i32>(r + PoolArgs.PR);
+  const pad = load<i32>(r + PoolArgs.INCLUDE_PAD) != 0, fixed = load<i32>(r + PoolArgs.DIVISOR) > 0;
+  let at = ox * sw - load<i32>(r + PoolArgs.PL);
+  for (let i = 0; i < n; i++, at += sw, to += 4) {
+    store<f32>(to, fixed ? 1 : <f32>counted(at, dw, w, pr, kw, pad));
   }
 }
 
 // @ts-ignore: decorator
 @inline
 function combine(kind: i32, a: v128, b: v128): v128 {
-  return kind == PoolKind.MAX ? f32x4.max(a, b) : f32x4.add(a, b);
+  return kind == PoolKind.MAX ? maximum(a, b) : f32x4.add(a, b);
 }
 
-/** Four floats, `step` floats apart. */
-// @ts-ignore: decorator
-@inline
-function gather(p: usize, step: i32): v128 {
-  if (step == 1) return v128.load(p);
-  if (step == 2) return v128.shuffle<f32>(v128.load(p), v128.load(p, 16), 0, 2, 4, 6);
-  const s = <usize>step << 2;
-  const two = v128.load_lane<f32>(p + s, v128.load32_zero(p), 1);
-  return v128.load_lane<f32>(p + 3 * s, v128.load_lane<f32>(p + 2 * s, two, 2), 3);
+/** to[i] = Σ or max of from[i + k·step] over k < taps (at least 1), n floats; steps in bytes. */
+export function fold(kind: i32, to: usize, from: usize, n: i32, taps: i32, step: usize): void {
+  if (kind == PoolKind.MAX) foldAs(PoolKind.MAX, to, from, n, taps, step);
+  else foldAs(PoolKind.AVERAGE, to, from, n, taps, step);
 }
 
-/**
- * Any windows: for each row of the output, first over the window's rows into `line` (a padded row of the image, what
- * is outside neutral), then over its columns.
- */
 // @ts-ignore: decorator
 @inline
-function windows(r: usize, x: usize, y: usize, line: usize, kind: i32): void {
-  const w = load<i32>(r + PoolArgs.W), oh = load<i32>(r + PoolArgs.OH), ow = load<i32>(r + PoolArgs.OW);
-  const kw = load<i32>(r + PoolArgs.KW), sw = load<i32>(r + PoolArgs.SW), dw = load<i32>(r + PoolArgs.DW);
-  const left = load<i32>(r + PoolArgs.PL), span = (ow - 1) * sw + (kw - 1) * dw + 1;
+function foldAs(kind: i32, to: usize, from: usize, n: i32, taps: i32, step: usize): void {
+  if (n < 4) {
+    let a = loadFirst(from, n);
+    for (let k = 1, p = from + step; k < taps; k++, p += step) a = combine(kind, a, loadFirst(p, n));
+    return storeFirst(to, a, n);
+  }
+  for (; n >= 16; n -= 16, to += 64, from += 64) {
+    let a = v128.load(from), b = v128.load(from, 16), c = v128.load(from, 32), d = v128.load(from, 48);
+    for (let k = 1, p = from + step; k < taps; k++, p += step) {
+      a = combine(kind, a, v128.load(p));
+      b = combine(kind, b, v128.load(p, 16));
+      c = combine(kind, c, v128.load(p, 32));
+      d = combine(kind, d, v128.load(p, 48));
+    }
+    v128.store(to, a);
+    v128.store(to, b, 16);
+    v128.store(to, c, 32);
+    v128.store(to, d, 48);
+  }
+  while (n > 0) {
+    // The last vector ends with the row, and repeats some of the one before.
+    const back = n < 4 ? <usize>(4 - n) << 2 : 0;
+    to -= back;
+    from -= back;
+    let a = v128.load(from);
+    for (let k = 1, p = from + step; k < taps; k++, p += step) a = combine(kind, a, v128.load(p));
+    v128.store(to, a);
+    to += 16;
+    from += 16;
+    n -= 4;
+  }
+}
+
+/** Floats 0, s, 2s, 3s at p, s = 1, 2 or `stride` in bytes; no byte between or after them that is not the row's. */
+// @ts-ignore: decorator
+@inline
+export function gather(s: i32, p: usize, stride: usize): v128 {
+  if (s == 1) return v128.load(p);
+  if (s == 2) return v128.shuffle<f32>(v128.load(p), v128.load(p, 12), 0, 2, 5, 7);
+  const two = v128.load_lane<f32>(p + stride, v128.load32_zero(p), 1);
+  return v128.load_lane<f32>(p + 3 * stride, v128.load_lane<f32>(p + 2 * stride, two, 2), 3);
+}
+
+/** to[i] = Σ or max of line[i·s + k·step] over k < taps; whole vectors are written. */
+// @ts-ignore: decorator
+@inline
+function foldStrided(kind: i32, s: i32, to: usize, line: usize, n: i32, taps: i32, step: usize, stride: usize): void {
+  for (; n > 0; n -= 4, to += 16, line += stride << 2) {
+    let a = gather(s, line, stride);
+    for (let k = 1, p = line + step; k < taps; k++, p += step) a = combine(kind, a, gather(s, p, stride));
+    v128.store(to, a);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function foldColumns(kind: i32, to: usize, line: usize, n: i32, taps: i32, step: usize, stride: usize): void {
+  if (stride == 4) foldStrided(kind, 1, to, line, n, taps, step, stride);
+  else if (stride == 8) foldStrided(kind, 2, to, line, n, taps, step, stride);
+  else foldStrided(kind, 0, to, line, n, taps, step, stride);
+}
+
+/** Folds `rows` rows, `step` bytes apart, of columns [x0, x0 + span) into a line; outside [0, w) it is neutral. */
+function foldRows(kind: i32, line: usize, row: usize, x0: i32, span: i32, w: i32, rows: i32, step: usize): void {
   const neutral: f32 = kind == PoolKind.MAX ? -Infinity : 0;
-  fill(line, span, neutral);
-  for (let oy = 0; oy < oh; oy++, y += <usize>ow << 2) {
-    const y0 = oy * load<i32>(r + PoolArgs.SH) - load<i32>(r + PoolArgs.PT);
-    joinRows(r, x, y0, line + (<usize>left << 2), min(w, span - left), kind, neutral);
-    for (let ox = 0; ox < ow; ox += 4) {
-      const n = min(4, ow - ox), from = line + (<usize>(ox * sw) << 2);
-      let v = f32x4.splat(neutral);
-      for (let kx = 0; kx < kw; kx++) v = combine(kind, v, gather(from + (<usize>(kx * dw) << 2), sw));
-      if (kind != PoolKind.MAX) v = f32x4.div(v, divisors(r, y0, ox, n));
-      storeFirst(y + (<usize>ox << 2), v, n);
-    }
-  }
+  const left = min(span, max(0, -x0)), right = rows > 0 ? max(left, min(span, w - x0)) : left;
+  if (left > 0) fill(line, left, neutral);
+  if (right < span) fill(line + (<usize>right << 2), span - right, neutral);
+  if (right > left) fold(kind, line + (<usize>left << 2), row + (x0 + left << 2), right - left, rows, step);
 }
 
-/** to[i] = what the rows of the window from row y0 on have at column i, for n columns. */
+/** n windows of row oy from column ox on. */
 // @ts-ignore: decorator
 @inline
-function joinRows(r: usize, x: usize, y0: i32, to: usize, n: i32, kind: i32, neutral: f32): void {
-  const h = load<i32>(r + PoolArgs.H), kh = load<i32>(r + PoolArgs.KH), dh = load<i32>(r + PoolArgs.DH);
-  const row = <usize>load<i32>(r + PoolArgs.W) << 2;
-  const first = y0 < 0 ? (-y0 + dh - 1) / dh : 0, last = y0 < h ? min(kh, (h - y0 + dh - 1) / dh) : 0;
-  const from = x + <usize>(y0 + first * dh) * row, step = <usize>dh * row;
-  for (let i = 0; i < n; i += 4) {
-    const at = <usize>i << 2, count = min(4, n - i);
-    let v = f32x4.splat(neutral);
-    for (let ky = first, p = from + at; ky < last; ky++, p += step) v = combine(kind, v, loadFirst(p, count));
-    storeFirst(to + at, v, count);
+function poolRow(kind: i32, r: usize, x: usize, y: usize, oy: i32, ox: i32, n: i32, taps: i32, scratch: usize): void {
+  const w = load<i32>(r + PoolArgs.W), kw = load<i32>(r + PoolArgs.KW), dw = load<i32>(r + PoolArgs.DW);
+  const sw = load<i32>(r + PoolArgs.SW), dh = load<i32>(r + PoolArgs.DH);
+  const y0 = oy * load<i32>(r + PoolArgs.SH) - load<i32>(r + PoolArgs.PT), first = firstTap(y0, dh);
+  const rows = endTap(y0, dh, load<i32>(r + PoolArgs.H), load<i32>(r + PoolArgs.KH)) - first;
+  const row = x + ((y0 + first * dh) * w << 2), step = <usize>dh * w << 2;
+  const results = scratch + RESULTS, line = scratch + LINES;
+  for (let k = 0; k < kw; k += taps) {
+    const t = min(taps, kw - k), span = (n - 1) * sw + (t - 1) * dw + 1;
+    foldRows(kind, line, row, ox * sw - load<i32>(r + PoolArgs.PL) + k * dw, span, w, rows, step);
+    const to = k ? line + (<usize>LINE << 2) : results;
+    // A single window has no stride: its vectors end just behind the line.
+    foldColumns(kind, to, line, n, t, <usize>dw << 2, n > 1 ? <usize>sw << 2 : 4);
+    if (k) fold(kind, results, results, n, 2, to - results);
+  }
+  finish(kind, r, y, results, n, scratch, kind == PoolKind.MAX ? 1 : rowDivisor(r, oy));
+}
+
+/** Results to y, an average's divided. */
+// @ts-ignore: decorator
+@inline
+function finish(kind: i32, r: usize, y: usize, results: usize, n: i32, divisors: usize, divisor: f32): void {
+  for (; n > 0; n -= 4, y += 16, results += 16, divisors += 16) {
+    const v = v128.load(results);
+    storeFirst(y, kind == PoolKind.MAX ? v : f32x4.div(v, f32x4.mul(v128.load(divisors), f32x4.splat(divisor))), n);
   }
 }
 
-/** Divisors of n (1 … 4) windows side by side; they differ only at the border. */
-function divisors(r: usize, y0: i32, ox: i32, n: i32): v128 {
-  const sw = load<i32>(r + PoolArgs.SW), x0 = ox * sw - load<i32>(r + PoolArgs.PL);
-  const first = divisorOf(r, y0, x0);
-  const end = x0 + (n - 1) * sw + load<i32>(r + PoolArgs.KW) * load<i32>(r + PoolArgs.DW);
-  let v = f32x4.splat(first);
-  if (load<i32>(r + PoolArgs.DIVISOR) > 0 || (x0 >= 0 && end <= load<i32>(r + PoolArgs.W))) return v;
-  if (n > 1) v = f32x4.replace_lane(v, 1, divisorOf(r, y0, x0 + sw));
-  if (n > 2) v = f32x4.replace_lane(v, 2, divisorOf(r, y0, x0 + 2 * sw));
-  return n > 3 ? f32x4.replace_lane(v, 3, divisorOf(r, y0, x0 + 3 * sw)) : v;
+// @ts-ignore: decorator
+@inline
+function poolPlanes(kind: i32, r: usize, begin: i32, end: i32, scratch: usize): void {
+  const oh = load<i32>(r + PoolArgs.OH), ow = load<i32>(r + PoolArgs.OW), columns = columnsAtOnce(r);
+  const area = <usize>load<i32>(r + PoolArgs.H) * load<i32>(r + PoolArgs.W) << 2, bytes = <usize>ow << 2;
+  const taps = tapsAtOnce(r);
+  if (isHalving(r)) {
+    for (let p = begin; p < end; p++) {
+      halve(kind, r, load<usize>(r + PoolArgs.X) + p * area, load<usize>(r + PoolArgs.Y) + <usize>p * oh * bytes);
+    }
+    return;
+  }
+  for (let ox = 0; ox < ow; ox += columns) {
+    const n = min(columns, ow - ox);
+    if (kind == PoolKind.AVERAGE) columnDivisors(r, ox, n, scratch);
+    for (let p = begin; p < end; p++) {
+      const x = load<usize>(r + PoolArgs.X) + p * area;
+      let y = load<usize>(r + PoolArgs.Y) + <usize>p * oh * bytes + (<usize>ox << 2);
+      for (let oy = 0; oy < oh; oy++, y += bytes) poolRow(kind, r, x, y, oy, ox, n, taps, scratch);
+    }
+  }
 }
 
-/** dx from dy; the maximum's gradient goes to the first element of the window that equals it, or is NaN as it. */
-export function poolGrad(r: usize, tile: i32): void {
+export function pool(r: usize, tile: i32, scratch: usize): void {
   const planes = load<i32>(r + PoolArgs.PLANES);
-  const end = min(load<i32>(r + PoolArgs.COUNT), (tile + 1) * planes);
-  const inBytes = <usize>(load<i32>(r + PoolArgs.H) * load<i32>(r + PoolArgs.W)) << 2;
-  const outBytes = <usize>(load<i32>(r + PoolArgs.OH) * load<i32>(r + PoolArgs.OW)) << 2;
-  const isMax = load<i32>(r + PoolArgs.KIND) == PoolKind.MAX;
-  const spreads = !isMax && isHalving(r);
-  for (let p = tile * planes; p < end; p++) {
-    const dx: usize = load<usize>(r + PoolArgs.DX) + <usize>p * inBytes;
-    const dy: usize = load<usize>(r + PoolArgs.DY) + <usize>p * outBytes;
-    memory.fill(dx, 0, inBytes);
-    if (isMax) {
-      const x: usize = load<usize>(r + PoolArgs.X) + <usize>p * inBytes;
-      const y: usize = load<usize>(r + PoolArgs.Y) + <usize>p * outBytes;
-      routeToWinner(r, x, y, dy, dx);
-    } else if (spreads) {
-      spreadHalved(r, dy, dx);
-    } else {
-      spread(r, dy, dx);
-    }
-  }
-}
-
-function routeToWinner(r: usize, x: usize, y: usize, dy: usize, dx: usize): void {
-  const h = load<i32>(r + PoolArgs.H);
-  const w = load<i32>(r + PoolArgs.W);
-  const oh = load<i32>(r + PoolArgs.OH);
-  const ow = load<i32>(r + PoolArgs.OW);
-  const kh = load<i32>(r + PoolArgs.KH);
-  const kw = load<i32>(r + PoolArgs.KW);
-  const dh = load<i32>(r + PoolArgs.DH);
-  const dw = load<i32>(r + PoolArgs.DW);
-  for (let oy = 0; oy < oh; oy++) {
-    const y0 = oy * load<i32>(r + PoolArgs.SH) - load<i32>(r + PoolArgs.PT);
-    for (let ox = 0; ox < ow; ox++) {
-      const x0 = ox * load<i32>(r + PoolArgs.SW) - load<i32>(r + PoolArgs.PL);
-      const best = load<f32>(y);
-      let winner: usize = 0;
-      for (let ky = 0; ky < kh && !winner; ky++) {
-        const iy = y0 + ky * dh;
-        if (<u32>iy >= <u32>h) continue;
-        for (let kx = 0; kx < kw; kx++) {
-          const ix = x0 + kx * dw;
-          if (<u32>ix >= <u32>w) continue;
-          const at = <usize>(iy * w + ix) << 2;
-          const v = load<f32>(x + at);
-          if (v == best || v != v) {
-            winner = dx + at;
-            break;
-          }
-        }
-      }
-      // A window outside the image has no winner.
-      if (winner) store<f32>(winner, load<f32>(winner) + load<f32>(dy));
-      y += 4;
-      dy += 4;
-    }
-  }
-}
-
-function spread(r: usize, dy: usize, dx: usize): void {
-  const h = load<i32>(r + PoolArgs.H);
-  const w = load<i32>(r + PoolArgs.W);
-  const oh = load<i32>(r + PoolArgs.OH);
-  const ow = load<i32>(r + PoolArgs.OW);
-  const kh = load<i32>(r + PoolArgs.KH);
-  const kw = load<i32>(r + PoolArgs.KW);
-  const dh = load<i32>(r + PoolArgs.DH);
-  const dw = load<i32>(r + PoolArgs.DW);
-  for (let oy = 0; oy < oh; oy++) {
-    const y0 = oy * load<i32>(r + PoolArgs.SH) - load<i32>(r + PoolArgs.PT);
-    for (let ox = 0; ox < ow; ox++) {
-      const x0 = ox * load<i32>(r + PoolArgs.SW) - load<i32>(r + PoolArgs.PL);
-      const share = load<f32>(dy) / divisorOf(r, y0, x0);
-      dy += 4;
-      for (let ky = 0; ky < kh; ky++) {
-        const iy = y0 + ky * dh;
-        if (<u32>iy >= <u32>h) continue;
-        for (let kx = 0; kx < kw; kx++) {
-          const ix = x0 + kx * dw;
-          if (<u32>ix >= <u32>w) continue;
-          const at = dx + (<usize>(iy * w + ix) << 2);
-          store<f32>(at, load<f32>(at) + share);
-        }
-      }
-    }
-  }
-}
-
-function spreadHalved(r: usize, dy: usize, dx: usize): void {
-  const w = load<i32>(r + PoolArgs.W);
-  const oh = load<i32>(r + PoolArgs.OH);
-  const ow = load<i32>(r + PoolArgs.OW);
-  const scale: f32 = 1 / divisorOf(r, 0, 0);
-  const row = <usize>w << 2;
-  for (let oy = 0; oy < oh; oy++) {
-    let a = dx + <usize>(2 * oy) * row;
-    let ox = 0;
-    for (; ox + 4 <= ow; ox += 4) {
-      const d = f32x4.mul(v128.load(dy), f32x4.splat(scale));
-      const low = v128.shuffle<f32>(d, d, 0, 0, 1, 1);
-      const high = v128.shuffle<f32>(d, d, 2, 2, 3, 3);
-      v128.store(a, low);
-      v128.store(a, high, 16);
-      v128.store(a + row, low);
-      v128.store(a + row, high, 16);
-      a += 32;
-      dy += 16;
-    }
-    for (; ox < ow; ox++) {
-      const d = load<f32>(dy) * scale;
-      store<f32>(a, d);
-      store<f32>(a, d, 4);
-      store<f32>(a + row, d);
-      store<f32>(a + row, d, 4);
-      a += 8;
-      dy += 4;
-    }
-  }
+  const begin = tile * planes, end = min(load<i32>(r + PoolArgs.COUNT), begin + planes);
+  if (load<i32>(r + PoolArgs.KIND) == PoolKind.MAX) poolPlanes(PoolKind.MAX, r, begin, end, scratch);
+  else poolPlanes(PoolKind.AVERAGE, r, begin, end, scratch);
 }

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { Layout } from '../../as/protocol.ts';
 import { Random } from '../../src/core/random.ts';
 import { sizeOf, type Tensor, tensor } from '../../src/core/tensor.ts';
-import { Graph, type Node } from '../../src/ir/graph.ts';
+import { Graph, type Node, type Value } from '../../src/ir/graph.ts';
 import type { Buffer as Operand, WasmKernel } from '../../src/ir/kernel.ts';
 import type { OpDef } from '../../src/ir/op.ts';
 
@@ -69,9 +69,9 @@ export class Machine {
   readonly #random = new Random(1);
   #total = 0;
 
-  constructor(binary: Binary) {
+  constructor(binary: Binary, file = `build/wasm/${binary}.wasm`) {
     this.#memory = new WebAssembly.Memory({ initial: 8192, maximum: 65536, shared: binary !== 'simd' });
-    const code = readFileSync(`build/wasm/${binary}.wasm`);
+    const code = readFileSync(file);
     const env = { memory: this.#memory, abort() {} };
     this.#kernels = new WebAssembly.Instance(new WebAssembly.Module(code), { env })
       .exports as unknown as Kernels;
@@ -126,28 +126,51 @@ export class Machine {
     );
   }
 
-  #place(node: Node, inputs: readonly (Tensor | null)[]): (buffer: Operand) => number {
+  /** Runs a whole graph; returns what runs the kernels of its first node of an operator again. */
+  prepare(graph: Graph, feeds: Readonly<Record<string, Tensor>>, name: string): () => void {
+    const place = this.#places();
+    const set = (value: Value, { data }: Tensor) =>
+      new (data instanceof Int32Array ? Int32Array : Float32Array)(this.#memory.buffer, place(value)).set(
+        data,
+      );
+    const encode = (node: Node) =>
+      node.op.wasm(node).reduce((at, kernel) => this.#encode(kernel, place, at), PROGRAM);
+    for (const [input, value] of graph.inputs) set(value, feeds[input]);
+    for (const node of graph.nodes) {
+      for (const v of node.inputs) if (v?.source.kind === 'constant') set(v, v.source.tensor);
+      this.#kernels.execute(PROGRAM, encode(node), 1);
+    }
+    const node = graph.nodes.find((n) => n.op.name === name);
+    if (!node) throw new Error(`The graph has no ${name}.`);
+    const end = encode(node);
+    return () => this.#kernels.execute(PROGRAM, end, 1);
+  }
+
+  #places(): (buffer: Operand) => number {
     const places = new Map<Operand, number>();
     let top = HEAP;
-    const place = (buffer: Operand): number => {
+    return (buffer) => {
       const known = places.get(buffer);
       if (known !== undefined) return known;
       const at = top;
-      top +=
-        Math.ceil(('scratch' in buffer ? buffer.bytes : 4 * sizeOf(buffer.shape)) / Layout.ALIGN) *
-        Layout.ALIGN;
+      const bytes = 'scratch' in buffer ? buffer.bytes : 4 * sizeOf(buffer.shape);
+      top += Math.ceil(bytes / Layout.ALIGN) * Layout.ALIGN;
       places.set(buffer, at);
       return at;
     };
+  }
+
+  #place(node: Node, inputs: readonly (Tensor | null)[]): (buffer: Operand) => number {
+    const place = this.#places();
     node.inputs.forEach((v, i) => {
       if (v) new Float32Array(this.#memory.buffer, place(v)).set(inputs[i]!.data);
     });
     return place;
   }
 
-  #encode(kernel: WasmKernel, place: (buffer: Operand) => number): number {
+  #encode(kernel: WasmKernel, place: (buffer: Operand) => number, begin = PROGRAM): number {
     const words = 5 + kernel.args.length;
-    const view = new DataView(this.#memory.buffer, PROGRAM);
+    const view = new DataView(this.#memory.buffer, begin);
     const header = [kernel.opcode, 4 * words, kernel.tiles, 0, PROGRAM + 4096];
     header.forEach((v, i) => {
       view.setInt32(4 * i, v, true);
@@ -157,6 +180,6 @@ export class Machine {
       else
         view.setInt32(20 + 4 * i, arg.kind === 'i32' ? arg.value : arg.buffer ? place(arg.buffer) : 0, true);
     });
-    return PROGRAM + 4 * words;
+    return begin + 4 * words;
   }
 }

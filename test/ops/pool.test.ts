@@ -84,6 +84,47 @@ describe('large images and many planes', () => {
   }
 });
 
+describe('rows longer than private scratch holds at a time', () => {
+  const long: [number[], Kernel, PoolOptions][] = [
+    [[1, 2, 3, 40001], 3, { stride: 2, padding: 1 }],
+    [[1, 1, 2, 34000], 2, { stride: 1 }],
+    [[1, 1, 2, 90000], [1, 4], { stride: [1, 5], ceilMode: true }],
+    [[1, 1, 2, 100000], [2, 40000], { stride: [1, 20000], padding: [0, 0, 0, 30000] }],
+    [[1, 1, 1, 150000], [1, 3], { stride: [1, 7000], dilation: [1, 70000] }],
+    [[1, 1, 40000, 3], [3, 2], { stride: [2, 1], padding: 1 }],
+  ];
+  for (const [shape, kernel, options] of long) {
+    it(`[${shape}], ${kernel}`, async () => {
+      const inputs = [randomTensor('x', shape)];
+      for (const pool of [maxPool2d, avgPool2d]) {
+        await checkOp({ build: ([x]) => pool(x, kernel, options), inputs, step: 0, differentiate: [0] });
+      }
+    });
+  }
+});
+
+describe('ties, infinities and NaN', () => {
+  const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
+  for (const [name, pick] of Object.entries({
+    ties: [0, 1, 2],
+    'zeros of both signs': [0, -0, -1],
+    infinities: [-inf, -inf, 1, inf],
+    'mostly −∞': [-inf, -inf, -inf, -inf, -inf, -inf, 0],
+    NaN: [nan, 1, 2, 3, 4, 5, -inf, inf],
+  })) {
+    for (const [windows, shape, kernel, options] of cases) {
+      it(`${name}, ${windows}`, async () => {
+        const x = tensor(
+          shape,
+          randomTensor(name + windows, shape, 0, pick.length).data.map((v) => pick[Math.floor(v)]),
+        );
+        const build = ([v]: readonly Value[]) => maxPool2d(v, kernel, options);
+        await checkOp({ build, inputs: [x], step: 0, differentiate: [0] });
+      });
+    }
+  }
+});
+
 /** Output and gradient of the sum of a pooled 1×1×H×W image, on every binary. */
 async function onEach(rows: number[][], build: (x: Value) => Value) {
   const x = tensor([1, 1, rows.length, rows[0].length], rows.flat());
