@@ -1,19 +1,16 @@
 /** Elementwise functions of one and two operands with broadcasting. A tile is TILE elements or ROWS rows. */
-import { exp, log, sigmoid, tanh } from "./activation";
+import { activateRange, exp, log, sigmoid, tanh } from "./activation";
 import { exp1, log1 } from "./scalar";
+import { loadFirst, storeFirst } from "./simd";
 import { Binary, BinaryArgs, Layout, Unary, UnaryArgs, UnaryGradArgs } from "./protocol";
 
+/** Functions that are no activations. */
 // @ts-ignore: decorator
 @inline
 function apply(kind: i32, x: v128, alpha: v128, beta: v128): v128 {
   const zero = f32x4.splat(0);
   const one = f32x4.splat(1);
   switch (kind) {
-    case Unary.RELU: return f32x4.max(x, zero);
-    case Unary.LEAKY_RELU: return v128.bitselect(f32x4.mul(x, alpha), x, f32x4.lt(x, zero));
-    case Unary.SIGMOID: return sigmoid(x);
-    case Unary.TANH: return tanh(x);
-    case Unary.SCALED_TANH: return f32x4.mul(f32x4.splat(1.7159), tanh(f32x4.mul(x, f32x4.splat(2.0 / 3.0))));
     case Unary.NEG: return f32x4.neg(x);
     case Unary.ABS: return f32x4.abs(x);
     case Unary.EXP: return exp(x);
@@ -34,19 +31,26 @@ function apply(kind: i32, x: v128, alpha: v128, beta: v128): v128 {
   }
 }
 
+/** Four vectors a step: V8 makes each vector constant anew in every step. */
 // @ts-ignore: decorator
 @inline
 function unaryLoop(kind: i32, x: usize, y: usize, n: i32, alpha: v128, beta: v128): void {
-  for (; n >= 4; n -= 4) {
-    v128.store(y, apply(kind, v128.load(x), alpha, beta));
-    x += 16;
-    y += 16;
+  for (; n >= 16; n -= 16, x += 64, y += 64) {
+    const a = apply(kind, v128.load(x), alpha, beta), b = apply(kind, v128.load(x, 16), alpha, beta);
+    const c = apply(kind, v128.load(x, 32), alpha, beta), d = apply(kind, v128.load(x, 48), alpha, beta);
+    v128.store(y, a);
+    v128.store(y, b, 16);
+    v128.store(y, c, 32);
+    v128.store(y, d, 48);
   }
-  for (; n > 0; n--) {
-    store<f32>(y, f32x4.extract_lane(apply(kind, v128.load32_splat(x), alpha, beta), 0));
-    x += 4;
-    y += 4;
-  }
+  unaryRest(kind, x, y, n, alpha, beta);
+}
+
+// @ts-ignore: decorator
+@inline
+function unaryRest(kind: i32, x: usize, y: usize, n: i32, alpha: v128, beta: v128): void {
+  for (; n >= 4; n -= 4, x += 16, y += 16) v128.store(y, apply(kind, v128.load(x), alpha, beta));
+  if (n > 0) storeFirst(y, apply(kind, loadFirst(x, n), alpha, beta), n);
 }
 
 export function unary(r: usize, tile: i32): void {
@@ -55,13 +59,17 @@ export function unary(r: usize, tile: i32): void {
   const x: usize = load<usize>(r + UnaryArgs.X) + (<usize>begin << 2);
   const y: usize = load<usize>(r + UnaryArgs.Y) + (<usize>begin << 2);
   const kind = load<i32>(r + UnaryArgs.KIND);
+  // The frequent ones get a loop of their own; the others decide vector by vector.
+  if (kind >= Unary.RELU && kind <= Unary.SCALED_TANH) {
+    return activateRange(kind, load<f32>(r + UnaryArgs.ALPHA), y, x, n);
+  }
   const alpha = v128.load32_splat(r, UnaryArgs.ALPHA);
   const beta = v128.load32_splat(r, UnaryArgs.BETA);
-  // The frequent ones get a loop of their own; the others decide element by element.
-  if (kind == Unary.RELU) unaryLoop(Unary.RELU, x, y, n, alpha, beta);
-  else if (kind == Unary.TANH) unaryLoop(Unary.TANH, x, y, n, alpha, beta);
-  else if (kind == Unary.SCALED_TANH) unaryLoop(Unary.SCALED_TANH, x, y, n, alpha, beta);
-  else unaryLoop(kind, x, y, n, alpha, beta);
+  if (kind == Unary.EXP) unaryLoop(Unary.EXP, x, y, n, alpha, beta);
+  else if (kind == Unary.SQUARE) unaryLoop(Unary.SQUARE, x, y, n, alpha, beta);
+  else if (kind == Unary.CLIP) unaryLoop(Unary.CLIP, x, y, n, alpha, beta);
+  else if (kind == Unary.AFFINE) unaryLoop(Unary.AFFINE, x, y, n, alpha, beta);
+  else unaryRest(kind, x, y, n, alpha, beta);
 }
 
 /** f′ from the input (`ref` = x) or the output (`ref` = y); which one is the operator's choice in src/ops. */
@@ -101,22 +109,30 @@ function derivative(kind: i32, ref: v128, alpha: v128, beta: v128): v128 {
   }
 }
 
+/** Four vectors a step, as in `unaryLoop`. */
 // @ts-ignore: decorator
 @inline
 function unaryGradLoop(kind: i32, ref: usize, dy: usize, dx: usize, n: i32, alpha: v128, beta: v128): void {
-  for (; n >= 4; n -= 4) {
+  for (; n >= 16; n -= 16, ref += 64, dy += 64, dx += 64) {
+    const a = f32x4.mul(v128.load(dy), derivative(kind, v128.load(ref), alpha, beta));
+    const b = f32x4.mul(v128.load(dy, 16), derivative(kind, v128.load(ref, 16), alpha, beta));
+    const c = f32x4.mul(v128.load(dy, 32), derivative(kind, v128.load(ref, 32), alpha, beta));
+    const d = f32x4.mul(v128.load(dy, 48), derivative(kind, v128.load(ref, 48), alpha, beta));
+    v128.store(dx, a);
+    v128.store(dx, b, 16);
+    v128.store(dx, c, 32);
+    v128.store(dx, d, 48);
+  }
+  unaryGradRest(kind, ref, dy, dx, n, alpha, beta);
+}
+
+// @ts-ignore: decorator
+@inline
+function unaryGradRest(kind: i32, ref: usize, dy: usize, dx: usize, n: i32, alpha: v128, beta: v128): void {
+  for (; n >= 4; n -= 4, ref += 16, dy += 16, dx += 16) {
     v128.store(dx, f32x4.mul(v128.load(dy), derivative(kind, v128.load(ref), alpha, beta)));
-    ref += 16;
-    dy += 16;
-    dx += 16;
   }
-  for (; n > 0; n--) {
-    const d = f32x4.extract_lane(derivative(kind, v128.load32_splat(ref), alpha, beta), 0);
-    store<f32>(dx, load<f32>(dy) * d);
-    ref += 4;
-    dy += 4;
-    dx += 4;
-  }
+  if (n > 0) storeFirst(dx, f32x4.mul(loadFirst(dy, n), derivative(kind, loadFirst(ref, n), alpha, beta)), n);
 }
 
 /** dx = dy · f′. */
@@ -131,9 +147,11 @@ export function unaryGrad(r: usize, tile: i32): void {
   const alpha = v128.load32_splat(r, UnaryGradArgs.ALPHA);
   const beta = v128.load32_splat(r, UnaryGradArgs.BETA);
   if (kind == Unary.RELU) unaryGradLoop(Unary.RELU, ref, dy, dx, n, alpha, beta);
+  else if (kind == Unary.LEAKY_RELU) unaryGradLoop(Unary.LEAKY_RELU, ref, dy, dx, n, alpha, beta);
+  else if (kind == Unary.SIGMOID) unaryGradLoop(Unary.SIGMOID, ref, dy, dx, n, alpha, beta);
   else if (kind == Unary.TANH) unaryGradLoop(Unary.TANH, ref, dy, dx, n, alpha, beta);
   else if (kind == Unary.SCALED_TANH) unaryGradLoop(Unary.SCALED_TANH, ref, dy, dx, n, alpha, beta);
-  else unaryGradLoop(kind, ref, dy, dx, n, alpha, beta);
+  else unaryGradRest(kind, ref, dy, dx, n, alpha, beta);
 }
 
 // @ts-ignore: decorator
@@ -180,33 +198,44 @@ function power(a: f32, b: f32): f32 {
   return a < 0 && abs(b) < 16777216 && (<i64>b & 1) ? -y : y;
 }
 
+/** Any function and steps; a step of 0 repeats the first element. */
+function binaryRow(kind: i32, a: usize, b: usize, y: usize, n: i32, aStep: i32, bStep: i32): void {
+  const aFirst = v128.load32_splat(a), bFirst = v128.load32_splat(b);
+  for (; n >= 4; n -= 4, a += <usize>aStep << 4, b += <usize>bStep << 4, y += 16) {
+    v128.store(y, combine(kind, aStep ? v128.load(a) : aFirst, bStep ? v128.load(b) : bFirst));
+  }
+  if (n > 0) storeFirst(y, combine(kind, aStep ? loadFirst(a, n) : aFirst, bStep ? loadFirst(b, n) : bFirst), n);
+}
+
+/** a runs; b runs, or with `bStep` 0 repeats its first element. */
 // @ts-ignore: decorator
 @inline
-function binaryRow(kind: i32, a: usize, b: usize, y: usize, n: i32, aStep: i32, bStep: i32): void {
-  const a4 = <usize>aStep << 4;
-  const b4 = <usize>bStep << 4;
-  const aFirst = v128.load32_splat(a);
-  const bFirst = v128.load32_splat(b);
-  for (; n >= 4; n -= 4) {
-    const va = aStep ? v128.load(a) : aFirst;
-    const vb = bStep ? v128.load(b) : bFirst;
-    v128.store(y, combine(kind, va, vb));
-    a += a4;
-    b += b4;
-    y += 16;
+function binaryLoop(kind: i32, a: usize, b: usize, y: usize, n: i32, bStep: i32): void {
+  const first = v128.load32_splat(b);
+  for (; n >= 16; n -= 16, a += 64, b += <usize>bStep << 6, y += 64) {
+    const p = combine(kind, v128.load(a), bStep ? v128.load(b) : first);
+    const q = combine(kind, v128.load(a, 16), bStep ? v128.load(b, 16) : first);
+    const s = combine(kind, v128.load(a, 32), bStep ? v128.load(b, 32) : first);
+    const t = combine(kind, v128.load(a, 48), bStep ? v128.load(b, 48) : first);
+    v128.store(y, p);
+    v128.store(y, q, 16);
+    v128.store(y, s, 32);
+    v128.store(y, t, 48);
   }
-  for (; n > 0; n--) {
-    store<f32>(y, f32x4.extract_lane(combine(kind, v128.load32_splat(a), v128.load32_splat(b)), 0));
-    a += aStep << 2;
-    b += bStep << 2;
-    y += 4;
+  for (; n >= 4; n -= 4, a += 16, b += <usize>bStep << 4, y += 16) {
+    v128.store(y, combine(kind, v128.load(a), bStep ? v128.load(b) : first));
   }
+  if (n > 0) storeFirst(y, combine(kind, loadFirst(a, n), bStep ? loadFirst(b, n) : first), n);
 }
 
 function row(kind: i32, a: usize, b: usize, y: usize, n: i32, aStep: i32, bStep: i32): void {
-  if (kind == Binary.ADD) binaryRow(Binary.ADD, a, b, y, n, aStep, bStep);
-  else if (kind == Binary.MUL) binaryRow(Binary.MUL, a, b, y, n, aStep, bStep);
-  else binaryRow(kind, a, b, y, n, aStep, bStep);
+  const commutes = kind == Binary.ADD || kind == Binary.MUL;
+  if (commutes && !aStep && bStep) return row(kind, b, a, y, n, 1, 0);
+  if (!aStep) return binaryRow(kind, a, b, y, n, aStep, bStep);
+  if (kind == Binary.ADD) return bStep ? binaryLoop(Binary.ADD, a, b, y, n, 1) : binaryLoop(Binary.ADD, a, b, y, n, 0);
+  if (kind == Binary.MUL) return bStep ? binaryLoop(Binary.MUL, a, b, y, n, 1) : binaryLoop(Binary.MUL, a, b, y, n, 0);
+  if (kind == Binary.SUB && bStep) return binaryLoop(Binary.SUB, a, b, y, n, 1);
+  binaryRow(kind, a, b, y, n, aStep, bStep);
 }
 
 /** y = a ∘ b; y is contiguous, a and b are read with strides over up to five outer dimensions. */
@@ -231,6 +260,7 @@ export function binary(r: usize, tile: i32): void {
     let pb = b;
     for (let d = 16; d >= 0; d -= 4) {
       const size = load<i32>(r + d, BinaryArgs.DIMS);
+      if (size == 1) continue;
       const at = rest % size;
       rest /= size;
       pa += at * load<i32>(r + d, BinaryArgs.A_STRIDES) << 2;

@@ -6,7 +6,7 @@
 import { type Tensor, tensor } from '../../src/core/tensor.ts';
 import { Graph, type Value } from '../../src/ir/graph.ts';
 import { batchNormTraining } from '../../src/ops/batch-norm.ts';
-import { add, mul } from '../../src/ops/binary.ts';
+import { add, div, mul } from '../../src/ops/binary.ts';
 import { unary } from '../../src/ops/elementwise.ts';
 import { crossEntropy } from '../../src/ops/loss.ts';
 import { localResponseNorm } from '../../src/ops/lrn.ts';
@@ -69,9 +69,11 @@ const labels = (n: number, classes: number) =>
     Int32Array.from({ length: n }, (_, i) => (i * 7) % classes),
   );
 
-for (const n of [1 << 16, 1 << 20, 1 << 23]) {
+for (const n of [1 << 16, 1 << 20, 8_000_000]) {
   bench(`stream: add ${n}`, [random(n), random(n)], ([a, b]) => add(a, b), 'add');
 }
+
+bench('div 2²⁰', [random(1 << 20), random(1 << 20)], ([a, b]) => div(a, b), 'div');
 
 const large = [16, 64, 56, 56];
 type Pool = [
@@ -107,6 +109,7 @@ for (const name of [
   'tanh',
   'scaled_tanh',
   'exp',
+  'log',
   'affine',
   'square',
   'softplus',
@@ -129,7 +132,7 @@ bench('add bias a row 4096×10', [random(4096, 10), random(10)], ([a, b]) => add
 bench('mul scalar 2²⁰', [random(1 << 20), random(1)], ([a, b]) => mul(a, b), 'mul');
 
 const hyper = tensor([2], [0.01, 3]);
-for (const n of [431080, 1 << 22]) {
+for (const n of [431080, 4_000_000]) {
   const state = [random(n), random(n), random(n), random(n), hyper];
   const sgd = { momentum: 0.9, nesterov: false, weightDecay: 1e-4 };
   const adam = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 1e-4, decoupled: false };
