@@ -4,6 +4,7 @@
  */
 import { binary, unary, unaryGrad } from "./elementwise";
 import { conv, convPad } from "./conv";
+import { convDirect, convDirectGrad } from "./conv-direct";
 import { convFilterGrad, convScatter, sumPartials } from "./conv-grad";
 import { copy, fill } from "./copy";
 import { countCorrect, crossEntropy, crossEntropyGrad, softmax, softmaxGrad } from "./softmax";
@@ -107,6 +108,8 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.PACK: return pack(r, tile, scratch);
     case Opcode.GEMM: return gemm(r, tile, scratch);
     case Opcode.CONV: return conv(r, tile, scratch);
+    case Opcode.CONV_DIRECT: return convDirect(r, tile, scratch);
+    case Opcode.CONV_DIRECT_GRAD: return convDirectGrad(r, tile, scratch);
     case Opcode.CONV_PAD: return convPad(r, tile);
     case Opcode.CONV_FILTER_GRAD: return convFilterGrad(r, tile, scratch);
     case Opcode.CONV_SCATTER: return convScatter(r, tile, scratch);

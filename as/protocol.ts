@@ -88,6 +88,8 @@ export const enum Opcode {
   CONV_PAD = 43,
   WINOGRAD_FILTER = 44,
   WINOGRAD = 45,
+  CONV_DIRECT = 46,
+  CONV_DIRECT_GRAD = 47,
   CAST = 60,
   INT_BINARY = 61,
   SELECT = 62,
@@ -251,6 +253,17 @@ export const enum WinogradArgs {
   PANELS = 116,
   /** Channels transformed at a time. */
   DEPTH = 120,
+}
+
+/** First words as `ConvArgs`. */
+export const enum ConvDirectArgs {
+  ROWS = 108,
+}
+
+/** First words as `ConvArgs`; A is the buffer of partial sums, SPLITS of them. */
+export const enum ConvDirectGradArgs {
+  ROWS = 108,
+  SPLITS = 112,
 }
 
 /** Y [PLANES][ROWS][WIDTH] of X [PLANES][H][W], from (Y0, X0) on, zero outside; one tile is a plane. */

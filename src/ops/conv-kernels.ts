@@ -6,6 +6,7 @@ import { Opcode } from '../../as/protocol.ts';
 import { isStaticValue, type Value } from '../ir/graph.ts';
 import { type Buffer, i32, read, scratch, type WasmKernel, write } from '../ir/kernel.ts';
 import { type ConvGeometry, convArgs, type Epilogue } from './conv-shape.ts';
+import { directGradKernel, directGradRows, directKernel, directRows } from './direct-kernels.ts';
 import { evenBlock, gemmKernels, linearKernels, panelCount, tileMacs } from './gemm-kernels.ts';
 import { winogradKernels, winogradSize } from './winograd-kernels.ts';
 
@@ -130,6 +131,8 @@ function convProduct(
   e: Epilogue,
   limit: number,
 ): WasmKernel[] {
+  const rows = directRows(s);
+  if (rows) return [directKernel(x, a, bias, y, s, e, rows)];
   const tiling = convTiling(s);
   const padded = outside(s);
   const t = padded ? fitted(s, tiling, limit) : tiling;
@@ -289,12 +292,22 @@ export function convFilterGradKernels(
       {},
     );
   }
+  const count = s.g * s.m * k;
+  const rows = directGradRows(s);
+  if (rows) {
+    const steps = s.n * Math.ceil(s.oh / rows);
+    const splits = clamp(
+      (s.n * s.oh * s.ow * s.m * k) / tileMacs(s.n * s.oh * s.ow * count),
+      1,
+      Math.min(steps, 64),
+    );
+    return summed(dw, count, splits, (out) => directGradKernel(x, dy, out, s, rows, splits));
+  }
   const t = filterGradTiling(s, limit);
   if (!t) {
     const { copy, kernel, padded } = padCopy(x, s);
     return [kernel, ...convFilterGradKernels(copy, dy, dw, padded, limit)];
   }
-  const count = s.g * s.m * k;
   const tileCount = s.g * Math.ceil(k / t.taps) * Math.ceil(panelCount(s.m) / t.panels);
   const pixels = s.n * s.oh * s.ow;
   const wanted = (pixels * count) / (tileCount * tileMacs(pixels * count));
@@ -303,11 +316,18 @@ export function convFilterGradKernels(
     1,
     Math.min(Math.ceil(pixels / (t.images * t.columns)), 64, Math.max(1, Math.floor((1 << 22) / count))),
   );
-  const out = splits > 1 ? scratch(4 * splits * count) : dw;
-  const cut = [splits, t.taps, t.images, t.columns, t.panels, outside(s) ? 1 : 0];
-  const args = [read(x), write(out), read(null), read(dy), ...convArgs(s, {}), ...cut.map(i32)];
-  const main: WasmKernel = { opcode: Opcode.CONV_FILTER_GRAD, tiles: tileCount * splits, args };
-  if (splits === 1) return [main];
-  const sum = [read(out), write(dw), i32(count), i32(splits)];
-  return [main, { opcode: Opcode.SUM_PARTIALS, tiles: Math.ceil(count / 8192), args: sum }];
+  const cut = [splits, t.taps, t.images, t.columns, t.panels, outside(s) ? 1 : 0].map(i32);
+  return summed(dw, count, splits, (out) => ({
+    opcode: Opcode.CONV_FILTER_GRAD,
+    tiles: tileCount * splits,
+    args: [read(x), write(out), read(null), read(dy), ...convArgs(s, {}), ...cut],
+  }));
+}
+
+/** A kernel that writes `splits` parts of a sum of `count` numbers, and their sum to `to`. */
+function summed(to: Buffer, count: number, splits: number, parts: (out: Buffer) => WasmKernel): WasmKernel[] {
+  if (splits === 1) return [parts(to)];
+  const out = scratch(4 * splits * count);
+  const sum = [read(out), write(to), i32(count), i32(splits)];
+  return [parts(out), { opcode: Opcode.SUM_PARTIALS, tiles: Math.ceil(count / 8192), args: sum }];
 }

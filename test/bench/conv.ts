@@ -27,6 +27,7 @@ function layer(
   const [y] = conv2dOp.infer([x, w, b], attrs);
   const dy = machine.random(...y.shape);
   const macs = sizeOf(y.shape) * c * k * k;
+  machine.time(`${name} static`, conv2dOp, [x, w, b], attrs, macs, true);
   machine.time(name, conv2dOp, [x, w, b], attrs, macs);
   if (inputGrad)
     machine.time(`${name} dX`, conv2dInputGradOp, [dy, w], { ...attrs, size: [size, size] }, macs);
@@ -52,6 +53,7 @@ for (const [i, o] of [
 }
 console.log(`LeNet-5, batch 64, all of the above: ${machine.total().toFixed(2)} ms\n`);
 
+layer('3×3 3→16 32²', { x: [32, 3, 32], w: [16, 3], padding: 1 });
 layer('3×3 16 32²', { x: [32, 16, 32], w: [16, 3], padding: 1 });
 layer('3×3 32 16²', { x: [32, 32, 16], w: [32, 3], padding: 1 });
 layer('3×3 64 8²', { x: [32, 64, 8], w: [64, 3], padding: 1 });
@@ -59,6 +61,15 @@ layer('3×3/2 16→32 32²', { x: [32, 16, 32], w: [32, 3], stride: 2, padding: 
 layer('3×3 64 56²', { x: [1, 64, 56], w: [64, 3], padding: 1 });
 layer('1×1 256→64 56²', { x: [1, 256, 56], w: [64, 1] });
 layer('7×7/2 3→64 224²', { x: [1, 3, 224], w: [64, 7], stride: 2, padding: 3 });
+layer('3×3 128 28²', { x: [1, 128, 28], w: [128, 3], padding: 1 });
 layer('3×3 256 14²', { x: [1, 256, 14], w: [256, 3], padding: 1 });
 layer('3×3 512 7²', { x: [1, 512, 7], w: [512, 3], padding: 1 });
+for (const [c, size] of [
+  [64, 56],
+  [128, 28],
+  [256, 14],
+  [512, 7],
+]) {
+  layer(`3×3 ${c} ${size}², batch 8`, { x: [8, c, size], w: [c, 3], padding: 1 });
+}
 layer('11×11/4 3→64 224²', { x: [1, 3, 224], w: [64, 11], stride: 4, padding: 2 });

@@ -59,6 +59,17 @@ interface Kernels {
   execute(begin: number, end: number, threads: number): number;
 }
 
+/** Whether a kernel of the node works on what changes from run to run; asked in the order of the kernels. */
+function changing(node: Node, isStatic: boolean): (k: WasmKernel) => boolean {
+  const fixed = new Set<Operand | null>(isStatic ? [null, ...node.inputs.slice(1)] : [null]);
+  return ({ args }) => {
+    const buffers = args.flatMap((a) => (a.kind === 'buffer' ? [a] : []));
+    const isFixed = isStatic && buffers.every((a) => a.access !== 'read' || fixed.has(a.buffer));
+    if (isFixed) for (const a of buffers) fixed.add(a.buffer);
+    return !isFixed;
+  };
+}
+
 const PROGRAM = Layout.SCRATCH + Layout.SCRATCH_BYTES;
 const HEAP = PROGRAM + 65536;
 
@@ -100,12 +111,22 @@ export class Machine {
     return total;
   }
 
-  /** Prints the best time of each kernel of a node, and what share of the peak `macs` multiply–adds then are. */
-  time<A>(name: string, op: OpDef<A>, inputs: readonly (Tensor | null)[], attrs: A, macs: number): void {
+  /**
+   * Prints the best time of each kernel of a node, and what share of the peak `macs` multiply–adds then are. With
+   * `isStatic` only the first input changes: what depends on the others alone is shown, but not counted.
+   */
+  time<A>(
+    name: string,
+    op: OpDef<A>,
+    inputs: readonly (Tensor | null)[],
+    attrs: A,
+    macs: number,
+    isStatic = false,
+  ): void {
     const graph = new Graph();
     graph.apply(
       op,
-      inputs.map((t, i) => t && graph.input(`${i}`, t)),
+      inputs.map((t, i) => t && (isStatic && i > 0 ? graph.constant(t) : graph.input(`${i}`, t))),
       attrs,
     );
     const node = graph.nodes[0];
@@ -116,7 +137,8 @@ export class Machine {
       const end = this.#encode(kernel, place);
       return fastest(times, () => this.#kernels.execute(PROGRAM, end, 1));
     });
-    const ms = each.reduce((a, b) => a + b, 0);
+    const isCounted = changing(node, isStatic);
+    const ms = each.reduce((sum, t, i) => sum + (isCounted(kernels[i]) ? t : 0), 0);
     this.#total += ms;
     const rate = (2 * macs) / ms / 1e6;
     const parts = kernels.map((k, i) => `${k.opcode}: ${each[i].toFixed(3)} in ${k.tiles}`).join(', ');

@@ -41,6 +41,13 @@ const cases: Case[] = [
   ['11×11, stride 4', [1, 3, 23, 23], [8, 3, 11, 11], { stride: 4, padding: 2 }],
   ['kernel as large as the image', [3, 5, 4, 6], [7, 5, 4, 6]],
   ['one pixel', [1, 1, 1, 1], [1, 1, 1, 1]],
+  ['few channels, ragged quads', [2, 3, 11, 23], [7, 3, 3, 3], { padding: 1 }],
+  ['few channels, padded by 4', [1, 2, 18, 17], [5, 2, 5, 5], { padding: 4 }],
+  ['few channels, cropped', [1, 3, 20, 25], [6, 3, 3, 3], { padding: [-1, 2, 3, -2] }],
+  ['few channels, dilated', [2, 2, 19, 30], [8, 2, 3, 4], { padding: 2, dilation: [2, 3] }],
+  ['few channels in groups', [3, 6, 17, 18], [12, 2, 5, 5], { padding: 2, groups: 3 }],
+  ['few channels, many rows', [1, 3, 150, 61], [4, 3, 3, 2], { padding: 1 }],
+  ['seven taps a row', [1, 2, 18, 22], [5, 2, 1, 7]],
   ['LeNet-5 C1', [3, 1, 32, 32], [6, 1, 5, 5]],
   ['LeNet-5 C3', [9, 6, 14, 14], [16, 6, 5, 5]],
   ['LeNet-5 C5', [64, 16, 5, 5], [120, 16, 5, 5]],
@@ -149,8 +156,8 @@ describe('padded rows that do not fit into scratch', () => {
   const attrs: ConvAttrs = { stride: [1, 1], padding: [1, 1, 1, 1], dilation: [1, 1], groups: 1 };
   const [x, w, dy] = [
     randomTensor('x', [5, 9, 12, 13]),
-    randomTensor('w', [6, 9, 3, 3]),
-    randomTensor('dy', [5, 6, 12, 13]),
+    randomTensor('w', [40, 9, 3, 3]),
+    randomTensor('dy', [5, 40, 12, 13]),
   ];
   for (const limit of [0, 3000, 8000, 30000]) {
     it(`${limit} bytes`, async () => {

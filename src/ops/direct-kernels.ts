@@ -1,0 +1,63 @@
+/** Convolution between few channels, without gathering: which shapes get it and how it is cut (as/conv-direct.ts). */
+import { Opcode } from '../../as/protocol.ts';
+import { type Buffer, i32, read, type WasmKernel, write } from '../ir/kernel.ts';
+import { type ConvGeometry, convArgs, type Epilogue } from './conv-shape.ts';
+import { evenBlock, tileMacs } from './gemm-kernels.ts';
+
+/** Padded rows of a tile, and of a step of the filter gradient, are to stay in the first-level cache. */
+const CACHE_BYTES = 32768;
+
+const isDirect = (s: ConvGeometry): boolean => s.sh * s.sw === 1 && s.kh * s.kw > 1;
+
+/** Bytes of the padded rows that `rows` output rows read. */
+const inputBytes = (s: ConvGeometry, rows: number): number =>
+  4 * s.c * (rows + (s.kh - 1) * s.dh) * (4 * Math.ceil(s.ow / 4) + (s.kw - 1) * s.dw);
+
+/** Rows of even blocks of `oh`, `most` or fewer, whose `bytes` stay within `limit`; null when those of one row do not. */
+function rowsFor(oh: number, most: number, limit: number, bytes: (rows: number) => number): number | null {
+  let rows = most;
+  while (rows > 1 && bytes(rows) > limit) rows = evenBlock(oh, rows - 1, 1);
+  return bytes(rows) <= limit ? rows : null;
+}
+
+/** Rows of a tile, or null where gathering is faster: the more output channels, the more share what is gathered. */
+export function directRows(s: ConvGeometry): number | null {
+  if (!isDirect(s) || s.m > (s.kw >= 5 ? 16 : 8)) return null;
+  const perRow = s.m * s.c * s.kh * s.kw * s.ow;
+  const most = evenBlock(s.oh, tileMacs(s.n * s.g * s.oh * perRow) / perRow, 1);
+  return rowsFor(s.oh, most, CACHE_BYTES, (rows) => inputBytes(s, rows));
+}
+
+/** y = activation(conv(x, weights) + bias) from packed weights. */
+export function directKernel(
+  x: Buffer,
+  packed: Buffer,
+  bias: Buffer | null,
+  y: Buffer,
+  s: ConvGeometry,
+  e: Epilogue,
+  rows: number,
+): WasmKernel {
+  const args = [read(x), read(packed), read(bias), write(y), ...convArgs(s, e), i32(rows)];
+  return { opcode: Opcode.CONV_DIRECT, tiles: s.n * s.g * Math.ceil(s.oh / rows), args };
+}
+
+/** Rows of a step of the filter gradient, or null where gathering is faster. */
+export function directGradRows(s: ConvGeometry): number | null {
+  if (!isDirect(s) || s.c * s.kh * s.kw * s.m > 4096 || s.ow < 16) return null;
+  const outputBytes = (rows: number) => 16 * s.m * rows * Math.ceil(s.ow / 4);
+  return rowsFor(s.oh, s.oh, 2 * CACHE_BYTES, (rows) => inputBytes(s, rows) + outputBytes(rows));
+}
+
+/** Sums of dy · patches over each of `splits` parts of all rows, [splits][G·M][C][KH][KW] to `out`. */
+export function directGradKernel(
+  x: Buffer,
+  dy: Buffer,
+  out: Buffer,
+  s: ConvGeometry,
+  rows: number,
+  splits: number,
+): WasmKernel {
+  const args = [read(x), write(out), read(null), read(dy), ...convArgs(s, {}), i32(rows), i32(splits)];
+  return { opcode: Opcode.CONV_DIRECT_GRAD, tiles: s.g * splits, args };
+}
