@@ -120,9 +120,12 @@ function summariseCold({ runs, files }) {
   return cold;
 }
 
+/** The commit, and whether what is measured differs from it. */
 const commit = () => {
+  const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
+    const changed = git('status', '--porcelain', '--', 'as', 'src', 'workers', 'test/bench');
+    return git('rev-parse', '--short', 'HEAD') + (changed ? ' with local changes' : '');
   } catch {
     return 'unknown';
   }
@@ -142,7 +145,7 @@ const { cases: all } = JSON.parse(readFileSync(`${MODELS}/index.json`, 'utf8'));
 const cases = choose(all, values.cases);
 const names = chooseContestants(values.contestants, peers);
 const settings = {
-  ...{ names, rounds: values.rounds, budget: values.budget, coldRuns: values.cold, timeout: 180_000 },
+  ...{ names, rounds: values.rounds, budget: values.budget, coldRuns: values.cold, timeout: 600_000 },
   chromiumPath: await findChromium(),
 };
 const loadBefore = loadavg()[0];
