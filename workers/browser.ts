@@ -77,7 +77,14 @@ export async function createBackend(options: BrowserOptions = {}): Promise<WasmB
   const module = await compile(binaries[binary]);
   const { memoryBytes } = options;
   try {
-    return await WasmBackend.create({ binary, module, threads, spawn, memoryBytes });
+    return await WasmBackend.create({
+      binary,
+      module,
+      threads,
+      spawn,
+      cores: navigator.hardwareConcurrency,
+      memoryBytes,
+    });
   } catch (error) {
     if (threads === 1) throw error;
     return WasmBackend.create({ binary, module, threads: 1, memoryBytes });

@@ -55,6 +55,7 @@ export async function createBackend(options: NodeOptions = {}): Promise<WasmBack
     module,
     threads,
     spawn,
+    cores: availableParallelism(),
     memoryBytes: options.memoryBytes ?? usualMemory(),
     guarded: options.guarded,
   });

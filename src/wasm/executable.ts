@@ -19,9 +19,11 @@ interface Program {
   readonly steps: readonly Step<WasmKernel>[];
 }
 
-/** Runs shorter than this are tried with one thread, too: waking threads may cost more than they bring. */
-const SHORT_MS = 1;
+/** Runs up to this are tried with one thread, too: meeting at barriers may cost more than the others bring. */
+const SHORT_MS = 5;
+/** Timed runs with each number of threads, after runs that are not timed. */
 const TRIALS = 5;
+const WARM_UP = 2;
 
 export class WasmExecutable implements Executable {
   readonly inputs: ReadonlyMap<string, TensorType>;
@@ -35,8 +37,9 @@ export class WasmExecutable implements Executable {
   readonly #program: Program;
   #version = 0;
   #threads: number;
-  #trials: { threads: number; ms: number }[] = [];
+  readonly #trials: { threads: number; ms: number }[] = [];
   #runs = 0;
+  #decided: boolean;
 
   constructor(
     readonly plan: Plan<WasmKernel>,
@@ -48,6 +51,7 @@ export class WasmExecutable implements Executable {
     this.outputs = plan.graph.outputs;
     this.memory = plan.memory;
     this.#threads = pool.size;
+    this.#decided = pool.size === 1;
     this.store.checkFits(plan.graph.variables.values());
     try {
       this.#arena = this.#allocate(plan.memory.arena);
@@ -161,20 +165,21 @@ export class WasmExecutable implements Executable {
     this.#version = this.store.version;
   }
 
+  /** Short programs are timed in turn with one thread and with all, until it is known which is faster. */
   #executeBest(): void {
     this.#runs++;
-    const trying = this.pool.size > 1 && this.#runs > 2 && this.#trials.length < 2 * TRIALS;
-    if (!trying) {
+    if (this.#decided || this.#runs <= WARM_UP) {
       this.#execute(this.#program, this.#threads);
       return;
     }
-    const threads = this.#trials.length % 2 ? this.pool.size : 1;
+    const threads = this.#runs % 2 ? 1 : this.pool.size;
     const start = performance.now();
     this.#execute(this.#program, threads);
-    this.#trials.push({ threads, ms: performance.now() - start });
+    const ms = performance.now() - start;
+    this.#trials.push({ threads, ms });
+    this.#decided = ms > SHORT_MS || this.#trials.length === 2 * TRIALS;
     const best = (n: number) => Math.min(...this.#trials.filter((t) => t.threads === n).map((t) => t.ms));
-    if (this.#trials.length === 1 && best(1) > SHORT_MS) this.#trials.length = 2 * TRIALS;
-    else if (this.#trials.length === 2 * TRIALS && best(1) < best(this.pool.size)) this.#threads = 1;
+    if (this.#decided && ms <= SHORT_MS && best(1) < best(this.pool.size)) this.#threads = 1;
   }
 
   #execute({ begin, end, records, steps }: Program, threads: number): void {

@@ -23,6 +23,8 @@ export interface WasmOptions {
   readonly threads: number;
   /** Needed for more than one thread. */
   readonly spawn?: Spawn;
+  /** Cores of the machine. Default: as many as threads. */
+  readonly cores?: number;
   /** Size of the one memory; halved until the engine agrees. Default 1 GiB. */
   readonly memoryBytes?: number;
   /** For tests: guard words around every block; see `guardsIntact`. */
@@ -62,7 +64,7 @@ export class WasmBackend implements Backend {
         'More than one thread needs the "threads" or "relaxed" binary and a way to start threads (spawn).',
     );
     const pool = new ThreadPool(module, allocateMemory(memoryBytes, binary !== 'simd'));
-    if (spawn && threads > 1) await pool.start(module, threads, spawn);
+    if (spawn && threads > 1) await pool.start(module, threads, options.cores ?? threads, spawn);
     return new WasmBackend(binary, pool, guarded);
   }
 
