@@ -5,6 +5,7 @@
 import { binary, unary, unaryGrad } from "./elementwise";
 import { conv, convPad } from "./conv";
 import { convDirect, convDirectGrad } from "./conv-direct";
+import { depthwise, depthwiseGrad } from "./depthwise";
 import { convFilterGrad, convScatter, sumPartials } from "./conv-grad";
 import { copy, fill } from "./copy";
 import { countCorrect, crossEntropy, crossEntropyGrad, softmax, softmaxGrad } from "./softmax";
@@ -110,6 +111,8 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.CONV: return conv(r, tile, scratch);
     case Opcode.CONV_DIRECT: return convDirect(r, tile, scratch);
     case Opcode.CONV_DIRECT_GRAD: return convDirectGrad(r, tile, scratch);
+    case Opcode.DEPTHWISE: return depthwise(r, tile, scratch);
+    case Opcode.DEPTHWISE_GRAD: return depthwiseGrad(r, tile, scratch);
     case Opcode.CONV_PAD: return convPad(r, tile);
     case Opcode.CONV_FILTER_GRAD: return convFilterGrad(r, tile, scratch);
     case Opcode.CONV_SCATTER: return convScatter(r, tile, scratch);

@@ -90,6 +90,8 @@ export const enum Opcode {
   WINOGRAD = 45,
   CONV_DIRECT = 46,
   CONV_DIRECT_GRAD = 47,
+  DEPTHWISE = 48,
+  DEPTHWISE_GRAD = 49,
   CAST = 60,
   INT_BINARY = 61,
   SELECT = 62,
@@ -264,6 +266,20 @@ export const enum ConvDirectArgs {
 export const enum ConvDirectGradArgs {
   ROWS = 108,
   SPLITS = 112,
+}
+
+/** First words as `ConvArgs`, C 1; A is the weights as they are, ROTATED 1 if their taps are taken in reverse. */
+export const enum DepthwiseArgs {
+  ROWS = 108,
+  PLANES = 112,
+  ROTATED = 116,
+}
+
+/** First words as `ConvArgs`, C 1; A is the buffer of partial sums, SPLITS of them. */
+export const enum DepthwiseGradArgs {
+  ROWS = 108,
+  CHANNELS = 112,
+  SPLITS = 116,
 }
 
 /** Y [PLANES][ROWS][WIDTH] of X [PLANES][H][W], from (Y0, X0) on, zero outside; one tile is a plane. */

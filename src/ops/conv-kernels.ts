@@ -6,7 +6,16 @@ import { Opcode } from '../../as/protocol.ts';
 import { isStaticValue, type Value } from '../ir/graph.ts';
 import { type Buffer, i32, read, scratch, type WasmKernel, write } from '../ir/kernel.ts';
 import { type ConvGeometry, convArgs, type Epilogue } from './conv-shape.ts';
-import { directGradKernel, directGradRows, directKernel, directRows } from './direct-kernels.ts';
+import {
+  depthwiseGradKernel,
+  depthwiseGradTiling,
+  depthwiseKernel,
+  depthwiseRows,
+  directGradKernel,
+  directGradRows,
+  directKernel,
+  directRows,
+} from './direct-kernels.ts';
 import { evenBlock, gemmKernels, linearKernels, panelCount, tileMacs } from './gemm-kernels.ts';
 import { winogradKernels, winogradSize } from './winograd-kernels.ts';
 
@@ -161,6 +170,8 @@ export function convKernels(
   const taps = s.kh * s.kw;
   const k = s.c * taps;
   if (isLinear(s)) return linearKernels(x, w, bias, y, { m: s.n, n: s.m, k }, e);
+  const rows = depthwiseRows(s);
+  if (rows) return [depthwiseKernel(x, w, bias, y, s, e, rows, false)];
   const size = winogradSize(s, isStatic(w));
   if (size) {
     const filters = { group: s.m * k, row: k, channel: taps, rotated: false };
@@ -206,6 +217,8 @@ export function convTransposeKernels(
   if (s.sh * s.sw === 1 && s.h * s.w <= 1.25 * s.oh * s.ow) {
     const padding = { pt: s.dh * (s.kh - 1) - s.pt, pl: s.dw * (s.kw - 1) - s.pl };
     const back = { ...s, c: s.m, h: s.oh, w: s.ow, m: s.c, oh: s.h, ow: s.w, ...padding };
+    const rows = s.c === 1 ? depthwiseRows(back) : null;
+    if (rows) return [depthwiseKernel(y, w, bias, x, back, e, rows, true)];
     const size = winogradSize(back, isStatic(w));
     if (size) {
       const filters = { group: step, row: taps, channel: s.c * taps, rotated: true };
@@ -293,6 +306,11 @@ export function convFilterGradKernels(
     );
   }
   const count = s.g * s.m * k;
+  const planeRows = depthwiseRows(s);
+  if (planeRows) {
+    const cut = depthwiseGradTiling(s);
+    return summed(dw, count, cut.splits, (out) => depthwiseGradKernel(x, dy, out, s, planeRows, cut));
+  }
   const rows = directGradRows(s);
   if (rows) {
     const steps = s.n * Math.ceil(s.oh / rows);

@@ -9,6 +9,64 @@ const CACHE_BYTES = 32768;
 
 const isDirect = (s: ConvGeometry): boolean => s.sh * s.sw === 1 && s.kh * s.kw > 1;
 
+/** Bytes of the padded rows that `rows` output rows read of one channel, laid out by column modulo the stride. */
+function planeBytes(s: ConvGeometry, rows: number): number {
+  const width = 4 * Math.ceil(s.ow / 4) + Math.floor(((s.kw - 1) * s.dw) / s.sw);
+  return 4 * ((rows - 1) * s.sh + (s.kh - 1) * s.dh + 1) * s.sw * width;
+}
+
+/** One input channel a group: rows that a tile may hold in scratch; null for other convolutions and endless rows. */
+export function depthwiseRows(s: ConvGeometry): number | null {
+  if (s.c !== 1 || s.g === 1 || s.kh * s.kw > 256) return null;
+  return rowsFor(
+    s.oh,
+    s.oh,
+    8 * CACHE_BYTES,
+    (rows) => planeBytes(s, rows) + 16 * rows * Math.ceil(s.ow / 4),
+  );
+}
+
+/** y = activation(conv(x, w) + bias); with `rotated` the gradient to the input of a convolution of stride 1. */
+export function depthwiseKernel(
+  x: Buffer,
+  w: Buffer,
+  bias: Buffer | null,
+  y: Buffer,
+  s: ConvGeometry,
+  e: Epilogue,
+  rows: number,
+  rotated: boolean,
+): WasmKernel {
+  const all = s.n * s.g * s.m;
+  const perPlane = s.oh * s.ow * s.kh * s.kw;
+  const planes = rows < s.oh ? 1 : evenBlock(all, tileMacs(all * perPlane) / perPlane, s.m);
+  const cut = [rows, planes, rotated ? 1 : 0].map(i32);
+  const args = [read(x), read(w), read(bias), write(y), ...convArgs(s, e), ...cut];
+  return { opcode: Opcode.DEPTHWISE, tiles: Math.ceil(all / planes) * Math.ceil(s.oh / rows), args };
+}
+
+/** How the filter gradient is cut: channels of a tile and parts of the images. */
+export function depthwiseGradTiling(s: ConvGeometry): { channels: number; splits: number } {
+  const perChannel = s.n * s.oh * s.ow * s.kh * s.kw;
+  const macs = tileMacs(s.g * s.m * perChannel);
+  const channels = evenBlock(s.g * s.m, macs / perChannel, 1);
+  return { channels, splits: Math.max(1, Math.min(s.n, Math.floor(perChannel / macs))) };
+}
+
+/** Sums of dy · patches over each of `splits` parts of the images to `out`. */
+export function depthwiseGradKernel(
+  x: Buffer,
+  dy: Buffer,
+  out: Buffer,
+  s: ConvGeometry,
+  rows: number,
+  { channels, splits }: { channels: number; splits: number },
+): WasmKernel {
+  const cut = [rows, channels, splits].map(i32);
+  const args = [read(x), write(out), read(null), read(dy), ...convArgs(s, {}), ...cut];
+  return { opcode: Opcode.DEPTHWISE_GRAD, tiles: splits * Math.ceil((s.g * s.m) / channels), args };
+}
+
 /** Bytes of the padded rows that `rows` output rows read. */
 const inputBytes = (s: ConvGeometry, rows: number): number =>
   4 * s.c * (rows + (s.kh - 1) * s.dh) * (4 * Math.ceil(s.ow / 4) + (s.kw - 1) * s.dw);
