@@ -2,13 +2,21 @@
 import { exp1, log1 } from "./scalar";
 import { CountCorrectArgs, CrossEntropyArgs, SoftmaxArgs } from "./protocol";
 
-/** log Σ exp(x) of n elements `step` bytes apart; in f64, because x − log Σ exp(x) may be small beside both. */
-function logSumExp(x: usize, n: i32, step: usize): f64 {
+/** The largest of n elements `step` bytes apart. */
+function maxOf(x: usize, n: i32, step: usize): f32 {
   let top: f32 = -f32.MAX_VALUE * 2;
-  for (let i = 0, p = x; i < n; i++, p += step) top = max(top, load<f32>(p));
+  for (let i = 0; i < n; i++, x += step) top = max(top, load<f32>(x));
+  return top;
+}
+
+/**
+ * log Σ exp(x − top) of n elements `step` bytes apart; never added to `top`, beside which it may vanish: log p is
+ * (x − top) − this.
+ */
+function logSumExp(x: usize, n: i32, step: usize, top: f32): f64 {
   let sum: f64 = 0;
-  for (let i = 0, p = x; i < n; i++, p += step) sum += <f64>exp1(load<f32>(p) - top);
-  return <f64>top + <f64>log1(<f32>sum);
+  for (let i = 0; i < n; i++, x += step) sum += <f64>exp1(load<f32>(x) - top);
+  return <f64>log1(<f32>sum);
 }
 
 export function softmax(r: usize, tile: i32): void {
@@ -22,9 +30,10 @@ export function softmax(r: usize, tile: i32): void {
     const at = (<usize>(row / inner * n * inner + row % inner)) << 2;
     let x: usize = load<usize>(r + SoftmaxArgs.X) + at;
     let y: usize = load<usize>(r + SoftmaxArgs.Y) + at;
-    const total = logSumExp(x, n, step);
+    const top = maxOf(x, n, step);
+    const total = logSumExp(x, n, step, top);
     for (let i = 0; i < n; i++, x += step, y += step) {
-      const v = <f32>(<f64>load<f32>(x) - total);
+      const v = <f32>(<f64>load<f32>(x) - <f64>top - total);
       store<f32>(y, isLog ? v : exp1(v));
     }
   }
@@ -66,13 +75,14 @@ export function crossEntropy(r: usize, tile: i32): void {
   let loss: f64 = 0;
   for (let row = 0; row < count; row++, x += <usize>n << 2) {
     const label = load<i32>(labels + (<usize>row << 2));
-    const total = <f64>logSumExp(x, n, 4);
+    const top = maxOf(x, n, 4);
+    const total = logSumExp(x, n, 4, top);
     // A label outside the classes is refused before a run; should one come here, the loss says so.
-    const picked = <u32>label < <u32>n ? <f64>load<f32>(x + (<usize>label << 2)) : f64.NaN;
+    const picked = <u32>label < <u32>n ? <f64>load<f32>(x + (<usize>label << 2)) - <f64>top : f64.NaN;
     loss += (1 - eps) * (total - picked);
     if (eps > 0) {
       let sum: f64 = 0;
-      for (let i = 0; i < n; i++) sum += total - <f64>load<f32>(x + (<usize>i << 2));
+      for (let i = 0; i < n; i++) sum += total - (<f64>load<f32>(x + (<usize>i << 2)) - <f64>top);
       loss += eps / <f64>n * sum;
     }
   }
@@ -92,11 +102,12 @@ export function crossEntropyGrad(r: usize, tile: i32): void {
     const x: usize = load<usize>(r + CrossEntropyArgs.X) + (<usize>(row * n) << 2);
     const dx: usize = load<usize>(r + CrossEntropyArgs.DX) + (<usize>(row * n) << 2);
     const label = load<i32>(labels + (<usize>row << 2));
-    const total = logSumExp(x, n, 4);
+    const top = maxOf(x, n, 4);
+    const total = logSumExp(x, n, 4, top);
     for (let i = 0; i < n; i++) {
       const at = <usize>i << 2;
       const target: f32 = (i == label ? <f32>1 - eps : <f32>0) + eps / <f32>n;
-      store<f32>(dx + at, (exp1(<f32>(<f64>load<f32>(x + at) - total)) - target) * scale);
+      store<f32>(dx + at, (exp1(<f32>(<f64>load<f32>(x + at) - <f64>top - total)) - target) * scale);
     }
   }
 }

@@ -71,8 +71,8 @@ function define(isLog: boolean): OpDef<SoftmaxAttrs> {
       const { data } = x as Tensor;
       forRows(y.shape, axis, (at) => {
         const top = Math.max(...at.map((i) => data[i]));
-        const total = Math.log(at.reduce((s, i) => s + Math.exp(data[i] - top), 0)) + top;
-        for (const i of at) y.data[i] = isLog ? data[i] - total : Math.exp(data[i] - total);
+        const total = Math.log(at.reduce((s, i) => s + Math.exp(data[i] - top), 0));
+        for (const i of at) y.data[i] = isLog ? data[i] - top - total : Math.exp(data[i] - top - total);
       });
     },
     wasm: ({ inputs: [x], outputs: [y], attrs: { axis } }) =>

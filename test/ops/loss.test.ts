@@ -67,6 +67,13 @@ describe('cross_entropy', () => {
     for (const loss of await scalars(equal, tensor([1], Int32Array.of(0)), crossEntropy)) {
       expect(loss).toBeCloseTo(Math.log(3), 6);
     }
+    // And were the logarithm lost in the last place of the score.
+    const huge = tensor([1, 3], [1e20, 1e20, 1e20]);
+    for (const loss of await scalars(huge, tensor([1], Int32Array.of(0)), (s, l) =>
+      crossEntropy(s, l, 0.1),
+    )) {
+      expect(loss).toBeCloseTo(Math.log(3), 6);
+    }
   });
 
   it('a score of −∞ is a class that cannot be; NaN and labels outside the classes give NaN', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { tensor } from '../../src/core/tensor.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { logSoftmax, softmax } from '../../src/ops/softmax.ts';
+import { ReferenceBackend } from '../../src/reference/index.ts';
 import { checkOp, randomTensor } from '../op.ts';
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
@@ -33,6 +34,16 @@ for (const [name, op] of Object.entries({ softmax, logSoftmax })) {
     it('of large scores, without overflow', async () => {
       const x = tensor([4, 3], [1e4, 1e4 + 1, 1e4 - 1, -1e4, -1e4, 1e4, 88, 89, 90, -104, -105, -106]);
       await checkOp({ build: ([v]) => op(v), inputs: [x], step: 0, differentiate: [0] });
+    });
+
+    it('of equal scores, beside which the logarithm of the sum vanishes', async () => {
+      const x = tensor([3, 2], [1e20, 1e20, -3e38, -3e38, 1e9, 1e9]);
+      await checkOp({ build: ([v]) => op(v), inputs: [x], step: 0, differentiate: [0] });
+      const graph = new Graph();
+      graph.output('y', op(graph.input('x', x)));
+      const backend = new ReferenceBackend();
+      const { y } = await (await backend.load(graph, backend.createStore())).run({ x });
+      expect([...y.data]).toEqual(Array(6).fill(name === 'softmax' ? 0.5 : Math.fround(-Math.LN2)));
     });
 
     it('with −∞, +∞ and NaN', async () => {
