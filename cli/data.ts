@@ -25,6 +25,7 @@ const usualData = ({ input: [channels, height] }: Model): string | null =>
   channels === 1 ? 'mnist' : height === 32 ? 'cifar10' : null;
 
 const SYNTHETIC = /^synthetic(?::(\d+))?$/;
+const MOST_SYNTHETIC = 1_000_000;
 const SYNTHETIC_TRAIN = 60_000;
 const SYNTHETIC_TEST = 10_000;
 /** Training and test images are apart in the endless sequence of synthetic digits. */
@@ -35,7 +36,7 @@ export type Split = 'train' | 'test';
 /**
  * @param source a folder, or "synthetic" or "synthetic:N"; without it the usual folder of the network
  * @param splits the parts wanted; others may be null although they exist
- * @throws LensletError 'unknown' without data, 'format' for broken files
+ * @throws LensletError 'unknown' without data, 'format' for broken files, 'value' for too many synthetic images
  */
 export async function loadData(
   source: string | undefined,
@@ -52,6 +53,11 @@ export async function loadData(
 }
 
 function makeDigits(count: string | undefined, splits: readonly Split[], seed: number): Data {
+  check(
+    count === undefined || (Number(count) >= 1 && Number(count) <= MOST_SYNTHETIC),
+    'value',
+    () => `synthetic:${count} cannot be made: give a number of images from 1 to ${MOST_SYNTHETIC}.`,
+  );
   const make = (split: Split, usual: number, start: number) =>
     splits.includes(split) ? syntheticDigits({ count: Number(count ?? usual), seed, start }) : null;
   return {

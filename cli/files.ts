@@ -35,15 +35,28 @@ export const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/**
+ * Makes a folder and those above it. Not mkdir's `recursive`, which never returns where the system answers ENOENT
+ * below a folder that exists, as in /proc.
+ */
+async function makeFolder(path: string): Promise<void> {
+  if (await exists(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) await makeFolder(parent);
+  await mkdir(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EEXIST') throw cause;
+  });
+}
+
 /** Writes a file in full or not at all: under another name first, then renamed. */
 export async function writeAtomic(path: string, bytes: Uint8Array | string): Promise<void> {
   const next = `${path}.${process.pid}.tmp`;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeFile(next, bytes, { flush: true });
     await rename(next, path);
   } catch (cause) {
-    await rm(next, { force: true });
+    await rm(next, { force: true }).catch(() => undefined);
     throw fileError('Cannot write', path, cause);
   }
 }
@@ -54,7 +67,7 @@ export async function checkWritable(path: string): Promise<void> {
   try {
     const found = await stat(path).catch(() => null);
     if (found?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeFile(probe, '');
     await rm(probe);
   } catch (cause) {

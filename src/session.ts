@@ -88,13 +88,14 @@ export class Session {
 
   /**
    * Scores f32[N×classes] for normalised images x f32[N×C×H×W], and the values of the taps asked for.
-   * @throws LensletError 'shape' when x is no image batch of this network
+   * @throws LensletError 'shape' when x is no image batch of this network, 'value' when it holds NaN or infinity
    */
   async infer(x: Tensor, taps: readonly string[] = []): Promise<Record<string, Tensor> & { scores: Tensor }> {
     const [c, h, w] = this.model.input;
     const fits =
       x.dtype === 'f32' && x.shape.length === 4 && x.shape[1] === c && x.shape[2] >= h && x.shape[3] >= w;
     check(fits, 'shape', () => `${this.model.name} takes f32[N×${c}×${h}×${w}], not ${showType(x)}.`);
+    check(allFinite(x.data), 'value', () => `The images for ${this.model.name} hold NaN or infinity.`);
     const executable = await this.inference(x.shape, taps);
     return (await executable.run({ x })) as Record<string, Tensor> & { scores: Tensor };
   }
@@ -174,6 +175,13 @@ export class Session {
     await this.releasePlans();
     this.#store.dispose();
   }
+}
+
+/** Whether no value is NaN or infinite: those times 0 are NaN, which stays in a sum. */
+function allFinite(data: ArrayLike<number>): boolean {
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += data[i]! * 0;
+  return sum === 0;
 }
 
 function list(names: readonly string[]): string {

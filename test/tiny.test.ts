@@ -87,3 +87,14 @@ test('a network recognises, learns, and keeps what it has learnt in a file', asy
   const [mine, its] = [await session.infer(data.x), await copy.infer(data.x)];
   expect(its.scores.data).toEqual(mine.scores.data);
 });
+
+test('images with values that are not finite are refused', async () => {
+  const session = await Session.create(model, backend, { seed: 1 });
+  for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    const x = tensor([1, 1, 4, 4]);
+    x.data[5] = bad;
+    await expect(session.infer(x)).rejects.toMatchObject({ code: 'value' });
+  }
+  expect((await session.infer(tensor([1, 1, 4, 4]))).scores.shape).toEqual([1, 2]);
+  await session.dispose();
+});

@@ -1,6 +1,6 @@
 /** lenslet train: trains a network, keeps checkpoints, writes its weights. */
 import { type Command, Option } from 'commander';
-import { LensletError } from '../../src/core/error.ts';
+import { check, LensletError } from '../../src/core/error.ts';
 import { Random } from '../../src/core/random.ts';
 import { augmentationFor } from '../../src/data/augmentations.ts';
 import { type ImageSet, split } from '../../src/data/dataset.ts';
@@ -128,6 +128,11 @@ async function refuseOverwriting(checkpoint: string | undefined): Promise<void> 
 function setAside(images: ImageSet, { validation, seed }: TrainOptions): [ImageSet, ImageSet | undefined] {
   const count = validation ?? Math.min(MOST_VALIDATION, Math.floor(images.count / 10));
   if (count === 0) return [images, undefined];
+  check(
+    count < images.count,
+    'value',
+    () => `--validation ${count} leaves nothing to train on: there are ${images.count} images.`,
+  );
   const [train, held] = split(images, count, new Random(seed).at('validation'));
   return [train, held];
 }

@@ -87,7 +87,7 @@ export const isIdxName = (name: string): boolean => roleOf(name) !== null;
  * The training and test parts among files named as MNIST's or USPS's are; other files are passed over, an
  * absent part is null.
  * @throws LensletError `format` when no part is there, one lacks its images or labels, two files claim the same
- *   place, a file is broken, images are not [N,H,W], or the numbers of images and labels differ
+ *   place, a file is broken or holds no images, images are not [N,H,W], or the numbers of images and labels differ
  */
 export async function readIdxPairs(
   files: readonly NamedFile[],
@@ -137,6 +137,11 @@ async function readPair(found: ReadonlyMap<string, NamedFile>, part: Part): Prom
     size.length === 2,
     'format',
     () => `${images.name}: expected images [N,H,W], found [${pair.images.shape}].`,
+  );
+  check(
+    pair.images.data.length > 0,
+    'format',
+    () => `${images.name} holds no images: its shape is [${pair.images.shape}].`,
   );
   check(
     pair.labels.shape.length === 1,

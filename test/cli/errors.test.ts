@@ -72,11 +72,22 @@ test('impossible options are wrong usage', async () => {
 
 test('impossible combinations are told before any work', async () => {
   const train = ['train', 'lenet5-modern', '--data', 'digits', '--epochs', '1'];
-  await expectError([...train, '--validation', '101'], 1, /Cannot set aside 101 of 100/);
+  for (const n of ['100', '101']) {
+    await expectError([...train, '--validation', n], 1, /leaves nothing to train on: there are 100 images/);
+  }
+  for (const n of ['0', '10000000000000000']) {
+    await expectError(['eval', 'lenet5', '--data', `synthetic:${n}`], 1, /synthetic:\d+ .*from 1 to 1000000/);
+  }
+  await expectError([...train, '--out', 'text.safetensors/x'], 1, /a part of its path is no folder/);
   await expectError([...train, '--out', 'digits'], 1, /Cannot write digits: it is a folder/);
   await expectError([...train, '--resume'], 1, /Cannot read .*lenet5-modern\.checkpoint: it does not exist/);
   await expectError([...train, '--resume', '--checkpoint', 'foreign.safetensors'], 1, /no checkpoint/);
   await expectError(['train', 'cifar-resnet20', '--data', 'digits', '--epochs', '1'], 1, /channels/);
+});
+
+test.runIf(process.platform === 'linux')('a folder that the system cannot make is an error', async () => {
+  const train = ['train', 'lenet5-modern', '--data', 'digits', '--out', '/proc/none/x.safetensors'];
+  await expectError(train, 1, /Cannot write \/proc\/none\/x\.safetensors: it does not exist/);
 });
 
 test('a loss that is no number any more ends the run without weights', async () => {

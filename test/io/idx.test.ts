@@ -111,6 +111,15 @@ describe('readIdxPairs', () => {
       'Both',
     ],
     ['counts differ', [trainImages, { ...trainLabels, bytes: idx([3], [1, 2, 3]) }], '2 images'],
+    [
+      'no images in the file',
+      [
+        { ...trainImages, bytes: idx([0, 2, 3], []) },
+        { ...trainLabels, bytes: idx([0], []) },
+      ],
+      'holds no images: its shape is [0,2,3]',
+    ],
+    ['images of no size', [{ ...trainImages, bytes: idx([2, 0, 3], []) }, trainLabels], 'holds no images'],
     ['labels as images', [{ ...trainImages, bytes: labels }, trainLabels], 'expected images [N,H,W]'],
     ['images as labels', [trainImages, { ...trainLabels, bytes: images }], 'expected labels [N]'],
     [
