@@ -1,5 +1,10 @@
-/** Softmax, log-softmax, cross-entropy over classes, and their gradients; maxima subtracted first, sums in f64. */
+/**
+ * Softmax, log-softmax, cross-entropy over classes, and their gradients; maxima subtracted first, sums in f64. Rows
+ * whose elements lie side by side go in vectors.
+ */
+import { exp } from "./activation";
 import { exp1, log1 } from "./scalar";
+import { loadFirst, storeFirst } from "./simd";
 import { CountCorrectArgs, CrossEntropyArgs, SoftmaxArgs } from "./protocol";
 
 /** The largest of n elements `step` bytes apart. */
@@ -19,23 +24,110 @@ function logSumExp(x: usize, n: i32, step: usize, top: f32): f64 {
   return <f64>log1(<f32>sum);
 }
 
+/** The largest of n floats side by side, or NaN. */
+function largest(x: usize, n: i32): f32 {
+  let a = f32x4.splat(-Infinity), b = a;
+  for (; n >= 8; n -= 8, x += 32) {
+    a = f32x4.max(a, v128.load(x));
+    b = f32x4.max(b, v128.load(x, 16));
+  }
+  a = f32x4.max(a, b);
+  let top = max(
+    max(f32x4.extract_lane(a, 0), f32x4.extract_lane(a, 1)), max(f32x4.extract_lane(a, 2), f32x4.extract_lane(a, 3)));
+  for (; n > 0; n--, x += 4) top = max(top, load<f32>(x));
+  return top;
+}
+
+/** The sums of the first and the second two lanes, in f64. */
+// @ts-ignore: decorator
+@inline
+function addPairs(sum: v128, v: v128): v128 {
+  const high = f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3));
+  return f64x2.add(sum, f64x2.add(f64x2.promote_low_f32x4(v), high));
+}
+
+// @ts-ignore: decorator
+@inline
+function total(sum: v128): f64 {
+  return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
+}
+
+/** Σ exp(x − top) of n floats side by side; the terms go to y unless it is 0. Four vectors a step: `activateRange`. */
+function sumExp(x: usize, y: usize, n: i32, top: f32): f64 {
+  const shift = f32x4.splat(top);
+  let sum = f64x2.splat(0);
+  for (; n >= 16; n -= 16, x += 64) {
+    const a = exp(f32x4.sub(v128.load(x), shift)), b = exp(f32x4.sub(v128.load(x, 16), shift));
+    const c = exp(f32x4.sub(v128.load(x, 32), shift)), d = exp(f32x4.sub(v128.load(x, 48), shift));
+    sum = addPairs(sum, f32x4.add(f32x4.add(a, b), f32x4.add(c, d)));
+    if (!y) continue;
+    v128.store(y, a);
+    v128.store(y, b, 16);
+    v128.store(y, c, 32);
+    v128.store(y, d, 48);
+    y += 64;
+  }
+  for (; n > 0; n -= 4, x += 16) {
+    const e = exp(f32x4.sub(loadFirst(x, n), shift));
+    sum = addPairs(sum, v128.and(e, i32x4.gt_s(i32x4.splat(n), i32x4(0, 1, 2, 3))));
+    if (!y) continue;
+    storeFirst(y, e, n);
+    y += 16;
+  }
+  return total(sum);
+}
+
+/** `logSumExp` of n floats side by side. */
+function logSumExpRow(x: usize, n: i32, top: f32): f64 {
+  return <f64>log1(<f32>sumExp(x, 0, n, top));
+}
+
+/** y[i] = exp(x[i] − m) for the largest m; returns 1 / Σ y. y is not x. */
+function exponentials(x: usize, y: usize, n: i32): f32 {
+  return <f32>(1 / sumExp(x, y, n, largest(x, n)));
+}
+
+function softmaxRow(x: usize, y: usize, n: i32): void {
+  const scale = f32x4.splat(exponentials(x, y, n));
+  for (; n > 0; n -= 4, y += 16) storeFirst(y, f32x4.mul(loadFirst(y, n), scale), n);
+}
+
+function logSoftmaxRow(x: usize, y: usize, n: i32): void {
+  const top = largest(x, n), sum = f64x2.splat(logSumExpRow(x, n, top));
+  for (; n > 0; n -= 4, x += 16, y += 16) {
+    const v = loadFirst(x, n), a = logShares(v, top, sum), b = logShares(v128.shuffle<f32>(v, v, 2, 3, 2, 3), top, sum);
+    storeFirst(y, v128.shuffle<f32>(a, b, 0, 1, 4, 5), n);
+  }
+}
+
+/** (x − top) − sum of the first two lanes, in f64. */
+// @ts-ignore: decorator
+@inline
+function logShares(x: v128, top: f32, sum: v128): v128 {
+  const shifted = f64x2.sub(f64x2.promote_low_f32x4(x), f64x2.splat(<f64>top));
+  return f32x4.demote_f64x2_zero(f64x2.sub(shifted, sum));
+}
+
+function softmaxColumn(x: usize, y: usize, n: i32, step: usize, isLog: bool): void {
+  const top = maxOf(x, n, step), total = logSumExp(x, n, step, top);
+  for (let i = 0; i < n; i++, x += step, y += step) {
+    const v = <f32>(<f64>load<f32>(x) - <f64>top - total);
+    store<f32>(y, isLog ? v : exp1(v));
+  }
+}
+
 export function softmax(r: usize, tile: i32): void {
   const n = load<i32>(r + SoftmaxArgs.AXIS);
   const inner = load<i32>(r + SoftmaxArgs.INNER);
-  const step = <usize>inner << 2;
   const isLog = load<i32>(r + SoftmaxArgs.LOG) != 0;
   const rows = load<i32>(r + SoftmaxArgs.ROWS);
   const end = min(load<i32>(r + SoftmaxArgs.OUTER) * inner, (tile + 1) * rows);
   for (let row = tile * rows; row < end; row++) {
     const at = (<usize>(row / inner * n * inner + row % inner)) << 2;
-    let x: usize = load<usize>(r + SoftmaxArgs.X) + at;
-    let y: usize = load<usize>(r + SoftmaxArgs.Y) + at;
-    const top = maxOf(x, n, step);
-    const total = logSumExp(x, n, step, top);
-    for (let i = 0; i < n; i++, x += step, y += step) {
-      const v = <f32>(<f64>load<f32>(x) - <f64>top - total);
-      store<f32>(y, isLog ? v : exp1(v));
-    }
+    const x = load<usize>(r + SoftmaxArgs.X) + at, y = load<usize>(r + SoftmaxArgs.Y) + at;
+    if (inner > 1) softmaxColumn(x, y, n, <usize>inner << 2, isLog);
+    else if (isLog) logSoftmaxRow(x, y, n);
+    else softmaxRow(x, y, n);
   }
 }
 
@@ -43,25 +135,41 @@ export function softmax(r: usize, tile: i32): void {
 export function softmaxGrad(r: usize, tile: i32): void {
   const n = load<i32>(r + SoftmaxArgs.AXIS);
   const inner = load<i32>(r + SoftmaxArgs.INNER);
-  const step = <usize>inner << 2;
   const isLog = load<i32>(r + SoftmaxArgs.LOG) != 0;
   const rows = load<i32>(r + SoftmaxArgs.ROWS);
   const end = min(load<i32>(r + SoftmaxArgs.OUTER) * inner, (tile + 1) * rows);
   for (let row = tile * rows; row < end; row++) {
     const at = (<usize>(row / inner * n * inner + row % inner)) << 2;
-    let y: usize = load<usize>(r + SoftmaxArgs.Y) + at;
-    let dy: usize = load<usize>(r + SoftmaxArgs.DY) + at;
-    let dx: usize = load<usize>(r + SoftmaxArgs.DX) + at;
-    let sum: f64 = 0;
-    for (let i = 0, p: usize = 0; i < n; i++, p += step) {
-      const d = <f64>load<f32>(dy + p);
-      sum += isLog ? d : d * <f64>load<f32>(y + p);
-    }
-    for (let i = 0; i < n; i++, y += step, dy += step, dx += step) {
-      const v = load<f32>(y);
-      const d = load<f32>(dy);
-      store<f32>(dx, isLog ? d - exp1(v) * <f32>sum : v * (d - <f32>sum));
-    }
+    const y = load<usize>(r + SoftmaxArgs.Y) + at, dy = load<usize>(r + SoftmaxArgs.DY) + at;
+    const dx = load<usize>(r + SoftmaxArgs.DX) + at;
+    if (inner > 1) gradientColumn(y, dy, dx, n, <usize>inner << 2, isLog);
+    else gradientRow(y, dy, dx, n, isLog);
+  }
+}
+
+function gradientRow(y: usize, dy: usize, dx: usize, n: i32, isLog: bool): void {
+  let sum = f64x2.splat(0);
+  for (let i = n, p: usize = 0; i > 0; i -= 4, p += 16) {
+    const d = loadFirst(dy + p, i);
+    sum = addPairs(sum, isLog ? d : f32x4.mul(d, loadFirst(y + p, i)));
+  }
+  const s = f32x4.splat(<f32>total(sum));
+  for (; n > 0; n -= 4, y += 16, dy += 16, dx += 16) {
+    const v = loadFirst(y, n), d = loadFirst(dy, n);
+    storeFirst(dx, isLog ? f32x4.sub(d, f32x4.mul(exp(v), s)) : f32x4.mul(v, f32x4.sub(d, s)), n);
+  }
+}
+
+function gradientColumn(y: usize, dy: usize, dx: usize, n: i32, step: usize, isLog: bool): void {
+  let sum: f64 = 0;
+  for (let i = 0, p: usize = 0; i < n; i++, p += step) {
+    const d = <f64>load<f32>(dy + p);
+    sum += isLog ? d : d * <f64>load<f32>(y + p);
+  }
+  for (let i = 0; i < n; i++, y += step, dy += step, dx += step) {
+    const v = load<f32>(y);
+    const d = load<f32>(dy);
+    store<f32>(dx, isLog ? d - exp1(v) * <f32>sum : v * (d - <f32>sum));
   }
 }
 
@@ -75,8 +183,7 @@ export function crossEntropy(r: usize, tile: i32): void {
   let loss: f64 = 0;
   for (let row = 0; row < count; row++, x += <usize>n << 2) {
     const label = load<i32>(labels + (<usize>row << 2));
-    const top = maxOf(x, n, 4);
-    const total = logSumExp(x, n, 4, top);
+    const top = largest(x, n), total = logSumExpRow(x, n, top);
     // A label outside the classes is refused before a run; should one come here, the loss says so.
     const picked = <u32>label < <u32>n ? <f64>load<f32>(x + (<usize>label << 2)) - <f64>top : f64.NaN;
     loss += (1 - eps) * (total - picked);
@@ -102,13 +209,15 @@ export function crossEntropyGrad(r: usize, tile: i32): void {
     const x: usize = load<usize>(r + CrossEntropyArgs.X) + (<usize>(row * n) << 2);
     const dx: usize = load<usize>(r + CrossEntropyArgs.DX) + (<usize>(row * n) << 2);
     const label = load<i32>(labels + (<usize>row << 2));
-    const top = maxOf(x, n, 4);
-    const total = logSumExp(x, n, 4, top);
-    for (let i = 0; i < n; i++) {
-      const at = <usize>i << 2;
-      const target: f32 = (i == label ? <f32>1 - eps : <f32>0) + eps / <f32>n;
-      store<f32>(dx + at, (exp1(<f32>(<f64>load<f32>(x + at) - <f64>top - total)) - target) * scale);
+    const norm = exponentials(x, dx, n);
+    // The label's target alone has 1 − ε more than the others.
+    const own = <u32>label < <u32>n ? load<f32>(dx + (<usize>label << 2)) * norm : 0;
+    const rest = eps / <f32>n, at = dx + (<usize>label << 2);
+    for (let i = n, p = dx; i > 0; i -= 4, p += 16) {
+      const e = f32x4.mul(loadFirst(p, i), f32x4.splat(norm));
+      storeFirst(p, f32x4.mul(f32x4.sub(e, f32x4.splat(rest)), f32x4.splat(scale)), i);
     }
+    if (<u32>label < <u32>n) store<f32>(at, (own - (<f32>1 - eps + rest)) * scale);
   }
 }
 
