@@ -128,8 +128,8 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.CROSS_ENTROPY_GRAD: return crossEntropyGrad(r, tile);
     case Opcode.COUNT_CORRECT: return countCorrect(r, tile);
     case Opcode.OPTIMIZER: return optimizer(r, tile);
-    case Opcode.BATCH_NORM: return batchNorm(r, tile);
-    case Opcode.BATCH_NORM_GRAD: return batchNormGrad(r, tile);
+    case Opcode.BATCH_NORM: return batchNorm(r, tile, scratch);
+    case Opcode.BATCH_NORM_GRAD: return batchNormGrad(r, tile, scratch);
     case Opcode.CHANNEL_AFFINE: return channelAffine(r, tile);
     case Opcode.LOCAL_RESPONSE_NORM: return localResponseNorm(r, tile);
     case Opcode.LOCAL_RESPONSE_NORM_GRAD: return localResponseNormGrad(r, tile, scratch);
