@@ -10,7 +10,7 @@ import { start } from './run.ts';
 type Settings = Omit<TrainOptions, 'model' | 'data'>;
 
 /** Learning rates that suit each optimiser; taken over when the optimiser changes. */
-const USUAL_LR = { sgd: 0.05, adam: 0.001, adamw: 0.001 } as const;
+const USUAL_LR = { sgd: 0.05, adam: 0.003, adamw: 0.003 } as const;
 
 const settings = signal<Settings>({
   epochs: 3,
