@@ -11,13 +11,16 @@ export function poolGrad(r: usize, tile: i32, scratch: usize): void {
   const planes = load<i32>(r + PoolArgs.PLANES);
   const begin = tile * planes, end = min(load<i32>(r + PoolArgs.COUNT), begin + planes);
   const inBytes = <usize>load<i32>(r + PoolArgs.H) * load<i32>(r + PoolArgs.W) << 2;
-  memory.fill(load<usize>(r + PoolArgs.DX) + begin * inBytes, 0, (end - begin) * inBytes);
   const isMax = load<i32>(r + PoolArgs.KIND) == PoolKind.MAX, halves = isHalving(r);
-  if (!isMax && !halves) return spreadPlanes(r, begin, end, scratch);
+  if (!isMax && !halves) {
+    memory.fill(load<usize>(r + PoolArgs.DX) + begin * inBytes, 0, (end - begin) * inBytes);
+    return spreadPlanes(r, begin, end, scratch);
+  }
   const area = <usize>load<i32>(r + PoolArgs.OH) * load<i32>(r + PoolArgs.OW) << 2;
   for (let p = begin; p < end; p++) {
     const x = load<usize>(r + PoolArgs.X) + p * inBytes, dx = load<usize>(r + PoolArgs.DX) + p * inBytes;
     const y = load<usize>(r + PoolArgs.Y) + p * area, dy = load<usize>(r + PoolArgs.DY) + p * area;
+    memory.fill(dx, 0, inBytes);
     if (!isMax) spreadHalved(r, dy, dx);
     else if (halves) routeHalved(r, x, y, dy, dx);
     else routePlane(r, x, y, dy, dx, scratch);

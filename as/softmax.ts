@@ -2,27 +2,10 @@
  * Softmax, log-softmax, cross-entropy over classes, and their gradients; maxima subtracted first, sums in f64. Rows
  * whose elements lie side by side go in vectors.
  */
-import { exp } from "./activation";
+import { exp, log } from "./activation";
 import { exp1, log1 } from "./scalar";
 import { loadFirst, storeFirst } from "./simd";
 import { CountCorrectArgs, CrossEntropyArgs, SoftmaxArgs } from "./protocol";
-
-/** The largest of n elements `step` bytes apart. */
-function maxOf(x: usize, n: i32, step: usize): f32 {
-  let top: f32 = -f32.MAX_VALUE * 2;
-  for (let i = 0; i < n; i++, x += step) top = max(top, load<f32>(x));
-  return top;
-}
-
-/**
- * log Σ exp(x − top) of n elements `step` bytes apart; never added to `top`, beside which it may vanish: log p is
- * (x − top) − this.
- */
-function logSumExp(x: usize, n: i32, step: usize, top: f32): f64 {
-  let sum: f64 = 0;
-  for (let i = 0; i < n; i++, x += step) sum += <f64>exp1(load<f32>(x) - top);
-  return <f64>log1(<f32>sum);
-}
 
 /** The largest of n floats side by side, or NaN. */
 function largest(x: usize, n: i32): f32 {
@@ -38,12 +21,25 @@ function largest(x: usize, n: i32): f32 {
   return top;
 }
 
-/** The sums of the first and the second two lanes, in f64. */
+/** Lanes 2 and 3 as f64. */
+// @ts-ignore: decorator
+@inline
+function upper(v: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3));
+}
+
+/** The four lanes of two pairs of f64. */
+// @ts-ignore: decorator
+@inline
+function demote(low: v128, high: v128): v128 {
+  return v128.shuffle<f32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
+}
+
+/** Adds lanes 0 + 2 and 1 + 3 to two sums in f64. */
 // @ts-ignore: decorator
 @inline
 function addPairs(sum: v128, v: v128): v128 {
-  const high = f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3));
-  return f64x2.add(sum, f64x2.add(f64x2.promote_low_f32x4(v), high));
+  return f64x2.add(sum, f64x2.add(f64x2.promote_low_f32x4(v), upper(v)));
 }
 
 // @ts-ignore: decorator
@@ -77,7 +73,7 @@ function sumExp(x: usize, y: usize, n: i32, top: f32): f64 {
   return total(sum);
 }
 
-/** `logSumExp` of n floats side by side. */
+/** log Σ exp(x − top) of n floats side by side; never added to `top`, beside which it may vanish. */
 function logSumExpRow(x: usize, n: i32, top: f32): f64 {
   return <f64>log1(<f32>sumExp(x, 0, n, top));
 }
@@ -92,28 +88,32 @@ function softmaxRow(x: usize, y: usize, n: i32): void {
   for (; n > 0; n -= 4, y += 16) storeFirst(y, f32x4.mul(loadFirst(y, n), scale), n);
 }
 
+/** log p = (x − top) − log Σ exp(x − top): both parts are of one sign, so nothing cancels. */
 function logSoftmaxRow(x: usize, y: usize, n: i32): void {
-  const top = largest(x, n), sum = f64x2.splat(logSumExpRow(x, n, top));
+  const top = largest(x, n), total = f32x4.splat(<f32>logSumExpRow(x, n, top));
   for (; n > 0; n -= 4, x += 16, y += 16) {
-    const v = loadFirst(x, n), a = logShares(v, top, sum), b = logShares(v128.shuffle<f32>(v, v, 2, 3, 2, 3), top, sum);
-    storeFirst(y, v128.shuffle<f32>(a, b, 0, 1, 4, 5), n);
+    storeFirst(y, f32x4.sub(f32x4.sub(loadFirst(x, n), f32x4.splat(top)), total), n);
   }
 }
 
-/** (x − top) − sum of the first two lanes, in f64. */
-// @ts-ignore: decorator
-@inline
-function logShares(x: v128, top: f32, sum: v128): v128 {
-  const shifted = f64x2.sub(f64x2.promote_low_f32x4(x), f64x2.splat(<f64>top));
-  return f32x4.demote_f64x2_zero(f64x2.sub(shifted, sum));
-}
-
-function softmaxColumn(x: usize, y: usize, n: i32, step: usize, isLog: bool): void {
-  const top = maxOf(x, n, step), total = logSumExp(x, n, step, top);
-  for (let i = 0; i < n; i++, x += step, y += step) {
-    const v = <f32>(<f64>load<f32>(x) - <f64>top - total);
-    store<f32>(y, isLog ? v : exp1(v));
+/** k (1 … 4) columns side by side, n elements each `step` bytes apart; y is not x. */
+function softmaxColumns(x: usize, y: usize, n: i32, step: usize, k: i32, isLog: bool): void {
+  let top = f32x4.splat(-Infinity), low = f64x2.splat(0), high = low;
+  for (let i = 0, p = x; i < n; i++, p += step) top = f32x4.max(top, loadFirst(p, k));
+  for (let i = 0, p: usize = 0; i < n; i++, p += step) {
+    const shifted = f32x4.sub(loadFirst(x + p, k), top), e = exp(shifted);
+    low = f64x2.add(low, f64x2.promote_low_f32x4(e));
+    high = f64x2.add(high, upper(e));
+    storeFirst(y + p, isLog ? shifted : e, k);
   }
+  const sum = demote(low, high);
+  if (!isLog) {
+    const scale = f32x4.div(f32x4.splat(1), sum);
+    for (let i = 0; i < n; i++, y += step) storeFirst(y, f32x4.mul(loadFirst(y, k), scale), k);
+    return;
+  }
+  const total = log(sum);
+  for (let i = 0; i < n; i++, y += step) storeFirst(y, f32x4.sub(loadFirst(y, k), total), k);
 }
 
 export function softmax(r: usize, tile: i32): void {
@@ -122,10 +122,11 @@ export function softmax(r: usize, tile: i32): void {
   const isLog = load<i32>(r + SoftmaxArgs.LOG) != 0;
   const rows = load<i32>(r + SoftmaxArgs.ROWS);
   const end = min(load<i32>(r + SoftmaxArgs.OUTER) * inner, (tile + 1) * rows);
-  for (let row = tile * rows; row < end; row++) {
+  for (let row = tile * rows, k = 1; row < end; row += k) {
     const at = (<usize>(row / inner * n * inner + row % inner)) << 2;
     const x = load<usize>(r + SoftmaxArgs.X) + at, y = load<usize>(r + SoftmaxArgs.Y) + at;
-    if (inner > 1) softmaxColumn(x, y, n, <usize>inner << 2, isLog);
+    k = min(4, min(end - row, inner - row % inner));
+    if (inner > 1) softmaxColumns(x, y, n, <usize>inner << 2, k, isLog);
     else if (isLog) logSoftmaxRow(x, y, n);
     else softmaxRow(x, y, n);
   }
