@@ -3,8 +3,7 @@
  * time, instead of being gathered into panels first. `convDirect` computes panels of channels by two such quads of
  * pixels; `convDirectGrad` the filter gradient, three output channels by three taps of a row, a quad of pixels a step.
  */
-import { activateRange } from './activation';
-import { copySlab } from './conv';
+import { copySlab, finish } from './conv';
 import { c, dh, dw, h, kh, kw, loadGeometry, m, n, oh, ow, pl, pt, taps, w, xImage, xPlane, yImage, yPlane, groups } from './geometry';
 import { panelCount, panelRows, panelStart } from './pack';
 import { ConvArgs, ConvDirectArgs, ConvDirectGradArgs } from './protocol';
@@ -114,8 +113,7 @@ export function convDirect(cmd: usize, tile: i32, scratch: usize): void {
       else quads1(panel, x0, x1 - x0, b, y0, n0, y1, n1);
     }
   }
-  const kind = load<i32>(cmd, ConvArgs.ACTIVATION), alpha = load<f32>(cmd, ConvArgs.ALPHA);
-  if (kind) for (let i = 0; i < m; i++) activateRange(kind, alpha, y + i * yPlane, y + i * yPlane, (r1 - r0) * ow);
+  for (let i = 0; i < m; i++) finish(cmd, y + i * yPlane, (r1 - r0) * ow);
 }
 
 /** sums[r][t] += dy[r]·x[t] in lanes, over `lines` rows of `across` quads; row r of dy is `dyStep` bytes, of sums `sumStep` away. */

@@ -10,7 +10,7 @@ import {
 } from './geometry';
 import { panelCount, panelStart } from './pack';
 import { Activation, ConvArgs, ConvPadArgs } from './protocol';
-import { copy, fill } from './simd';
+import { addRange, copy, fill } from './simd';
 
 /** How eight columns lie in memory. */
 // @ts-ignore: decorator
@@ -217,17 +217,16 @@ export function conv(cmd: usize, tile: i32, scratch: usize): void {
       if (!direct) moveLanes(false, strip, firstImage, firstQ, width);
     }
   }
-  activateTile(load<i32>(cmd, ConvArgs.ACTIVATION), load<f32>(cmd, ConvArgs.ALPHA));
+  for (let i = 0; i < n1 - n0; i++) {
+    for (let r = 0; r < rows; r++) finish(cmd, y + i * yImage + r * yPlane + (q0 << 2), q1 - q0);
+  }
 }
 
-function activateTile(kind: i32, alpha: f32): void {
-  if (kind == Activation.NONE) return;
-  for (let i = 0; i < n1 - n0; i++) {
-    for (let r = 0; r < rows; r++) {
-      const at = y + i * yImage + r * yPlane + (q0 << 2);
-      activateRange(kind, alpha, at, at, q1 - q0);
-    }
-  }
+/** Ends n floats of Y at `at`: adds the residual, then the activation. */
+export function finish(cmd: usize, at: usize, n: i32): void {
+  const residual = load<usize>(cmd, ConvArgs.RESIDUAL), kind = load<i32>(cmd, ConvArgs.ACTIVATION);
+  if (residual) addRange(at, residual + (at - load<usize>(cmd, ConvArgs.Y)), n);
+  if (kind != Activation.NONE) activateRange(kind, load<f32>(cmd, ConvArgs.ALPHA), at, at, n);
 }
 
 /** Moves `width` columns from pixel of image n0 + i on between Y and a strip; they may run across images. */

@@ -2,7 +2,7 @@
  * Depthwise convolutions: every output plane is made of one input plane, so nothing is shared and nothing is packed.
  * Padded rows are laid out by column modulo the stride; a tap of neighbouring pixels then is one vector at a fixed offset.
  */
-import { activateRange } from './activation';
+import { finish } from './conv';
 import { dh, dw, groups, h, kh, kw, loadGeometry, m, n, oh, ow, pixels, pl, pt, sh, sw, taps, w, xPlane } from './geometry';
 import { ConvArgs, DepthwiseArgs, DepthwiseGradArgs } from './protocol';
 import { copy, fill, madd, storeFirst, sumLanes4 } from './simd';
@@ -76,7 +76,6 @@ export function depthwise(cmd: usize, tile: i32, scratch: usize): void {
   const r0 = (tile % blocks) * perTile, r1 = min(r0 + perTile, oh), planes = load<i32>(cmd, DepthwiseArgs.PLANES);
   const begin = tile / blocks * planes, end = min(begin + planes, n * groups * m), channels = groups * m;
   const bias = load<usize>(cmd, ConvArgs.BIAS), rotated = load<i32>(cmd, DepthwiseArgs.ROTATED) != 0;
-  const kind = load<i32>(cmd, ConvArgs.ACTIVATION), alpha = load<f32>(cmd, ConvArgs.ALPHA);
   const step: isize = rotated ? -4 : 4, rows = scratch + (<usize>taps << 2);
   locateTaps(scratch);
   for (let p = begin; p < end; p++) {
@@ -91,7 +90,7 @@ export function depthwise(cmd: usize, tile: i32, scratch: usize): void {
       for (; i + 4 < ow; i += 8) quads(2, x + (i << 2), scratch, f, step, start, to + (i << 2), min(4, ow - i - 4));
       if (i < ow) quads(1, x + (i << 2), scratch, f, step, start, to + (i << 2), ow - i);
     }
-    if (kind) activateRange(kind, alpha, y, y, (r1 - r0) * ow);
+    finish(cmd, y, (r1 - r0) * ow);
   }
 }
 

@@ -199,35 +199,37 @@ export const enum ConvArgs {
   PL = 96,
   ACTIVATION = 100,
   ALPHA = 104,
+  /** Added before the activation, or 0: a tensor like Y. */
+  RESIDUAL = 108,
   /** CONV: images of a tile; COLUMNS pixels of one image where it is 1. */
-  IMAGES = 108,
-  COLUMNS = 112,
-  PANELS = 116,
-  DEPTH = 120,
+  IMAGES = 112,
+  COLUMNS = 116,
+  PANELS = 120,
+  DEPTH = 124,
   /** 1: padded rows are copied to private scratch first; 0: no tap leaves the image. */
-  SLAB = 124,
+  SLAB = 128,
 }
 
 /** First words as `ConvArgs`; X is the output and Y the input. One tile is CHANNELS channels of one group and image. */
 export const enum ConvScatterArgs {
-  CHANNELS = 108,
+  CHANNELS = 112,
   /** Tap rows (of CHANNELS·KH·KW) and pixels held in scratch at a time. */
-  PANELS = 112,
-  ROWS = 116,
-  COLUMNS = 120,
+  PANELS = 116,
+  ROWS = 120,
+  COLUMNS = 124,
 }
 
 /** First words as `ConvArgs`; A is the buffer of partial sums, SPLITS of them. */
 export const enum ConvFilterGradArgs {
-  SPLITS = 108,
+  SPLITS = 112,
   /** Taps (of C·KH·KW) of a tile. */
-  TAPS = 112,
+  TAPS = 116,
   /** Images of a step of the reduction; COLUMNS pixels of one image where it is 1. */
-  IMAGES = 116,
-  COLUMNS = 120,
+  IMAGES = 120,
+  COLUMNS = 124,
   /** Panels of dY of a tile. */
-  PANELS = 124,
-  SLAB = 128,
+  PANELS = 128,
+  SLAB = 132,
 }
 
 /**
@@ -250,36 +252,36 @@ export const enum WinogradFilterArgs {
 /** First words as `ConvArgs`; A is what WINOGRAD_FILTER wrote. */
 export const enum WinogradArgs {
   /** Pixels to an edge of a tile: 2 or 4. */
-  SIZE = 108,
-  TILES = 112,
-  PANELS = 116,
+  SIZE = 112,
+  TILES = 116,
+  PANELS = 120,
   /** Channels transformed at a time. */
-  DEPTH = 120,
+  DEPTH = 124,
 }
 
 /** First words as `ConvArgs`. */
 export const enum ConvDirectArgs {
-  ROWS = 108,
+  ROWS = 112,
 }
 
 /** First words as `ConvArgs`; A is the buffer of partial sums, SPLITS of them. */
 export const enum ConvDirectGradArgs {
-  ROWS = 108,
-  SPLITS = 112,
+  ROWS = 112,
+  SPLITS = 116,
 }
 
 /** First words as `ConvArgs`, C 1; A is the weights as they are, ROTATED 1 if their taps are taken in reverse. */
 export const enum DepthwiseArgs {
-  ROWS = 108,
-  PLANES = 112,
-  ROTATED = 116,
+  ROWS = 112,
+  PLANES = 116,
+  ROTATED = 120,
 }
 
 /** First words as `ConvArgs`, C 1; A is the buffer of partial sums, SPLITS of them. */
 export const enum DepthwiseGradArgs {
-  ROWS = 108,
-  CHANNELS = 112,
-  SPLITS = 116,
+  ROWS = 112,
+  CHANNELS = 116,
+  SPLITS = 120,
 }
 
 /** Y [PLANES][ROWS][WIDTH] of X [PLANES][H][W], from (Y0, X0) on, zero outside; one tile is a plane. */

@@ -59,3 +59,9 @@ export function copy(to: usize, from: usize, n: i32): void {
   for (; n >= 4; n -= 4, to += 16, from += 16) v128.store(to, v128.load(from));
   if (n > 0) storeFirst(to, loadFirst(from, n), n);
 }
+
+/** to[i] += from[i] for n floats. */
+export function addRange(to: usize, from: usize, n: i32): void {
+  for (; n >= 4; n -= 4, to += 16, from += 16) v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
+  if (n > 0) storeFirst(to, f32x4.add(loadFirst(to, n), loadFirst(from, n)), n);
+}

@@ -9,7 +9,7 @@ import { f32_gemm_rx8 } from './gemm';
 import { c, h, loadGeometry, m, n, oh, ow, pl, pt, w, xImage, xPlane, yImage, yPlane } from './geometry';
 import { panelCount, panelRows, panelStart } from './pack';
 import { Activation, ConvArgs, WinogradArgs, WinogradFilterArgs } from './protocol';
-import { copy, fill, madd, nmadd, storeFirst } from './simd';
+import { copy, fill, loadFirst, madd, nmadd, storeFirst } from './simd';
 
 /** Places in scratch: at 0 what is between the passes of a transform (42 vectors), then pixels, zeros, tables of tiles. */
 // @ts-ignore: decorator
@@ -202,12 +202,17 @@ function convolve(size: i32, cmd: usize, tile: i32, scratch: usize): void {
   }
   const bias = load<usize>(cmd, ConvArgs.BIAS), kind = load<i32>(cmd, ConvArgs.ACTIVATION);
   const alpha = load<f32>(cmd, ConvArgs.ALPHA);
+  const residual = load<usize>(cmd, ConvArgs.RESIDUAL) ? load<usize>(cmd, ConvArgs.RESIDUAL) - load<usize>(cmd, ConvArgs.Y) : 0;
+  const least = f32x4.splat(kind == Activation.RELU ? 0 : -Infinity);
   for (let r = 0; r < rows; r++) {
     const channel = g * m + row0 + r, start = bias ? load<f32>(bias + (channel << 2)) : 0;
     const y = load<usize>(cmd, ConvArgs.Y) + channel * yPlane;
     for (let q = 0; q < columns; q += 4) {
-      outputTiles(size, scratch, product + r * ld + (q << 2), productStep, start, kind, alpha);
-      storeTiles(size, scratch + PIXELS, y, scratch + TILES + (q << 2), t1 - t0 - q);
+      const table = scratch + TILES + (q << 2), count = t1 - t0 - q, pixels = scratch + PIXELS;
+      outputTiles(size, scratch, product + r * ld + (q << 2), productStep, start);
+      // Only ReLU follows a residual.
+      if (kind > Activation.RELU) activateRange(kind, alpha, pixels, pixels, size << 4);
+      storeTiles(size, pixels, y, table, count, residual, least);
     }
   }
 }
@@ -283,30 +288,48 @@ function transpose(a: v128, b: v128, c: v128, d: v128, to: usize): void {
   v128.store(to, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7), 48);
 }
 
-/** Aᵀ p A of four tiles whose positions are `step` bytes apart, plus `bias`, activated: [size][tile][4] to PIXELS. */
+/** Aᵀ p A of four tiles whose positions are `step` bytes apart, plus `bias`: [size][tile][4] to PIXELS. */
 // @ts-ignore: decorator
 @inline
-function outputTiles(size: i32, between: usize, p: usize, step: usize, bias: f32, kind: i32, alpha: f32): void {
+function outputTiles(size: i32, between: usize, p: usize, step: usize, bias: f32): void {
   const edge = size + 2, pixels = between + PIXELS, row = between + 576, start = f32x4.splat(bias), zero = f32x4.splat(0);
   for (let x = 0; x < edge; x++) transformOutput(size, p + x * step, edge * step, between + (x << 4), edge << 4);
   for (let y = 0; y < size; y++) {
     transformOutput(size, between + (y * edge << 4), 16, row, 16);
     let a = f32x4.add(v128.load(row), start), b = f32x4.add(v128.load(row, 16), start), c = zero, d = zero;
     if (size == 4) (c = f32x4.add(v128.load(row, 32), start)), (d = f32x4.add(v128.load(row, 48), start));
-    if (kind == Activation.RELU) (a = f32x4.pmax(a, zero)), (b = f32x4.pmax(b, zero)), (c = f32x4.pmax(c, zero)), (d = f32x4.pmax(d, zero));
     transpose(a, b, c, d, pixels + (y << 6));
   }
-  if (kind > Activation.RELU) activateRange(kind, alpha, pixels, pixels, size << 4);
 }
 
-/** Stores `count` of the four tiles. */
+/** Stores `count` of the four tiles, plus what lies `residual` bytes away unless that is 0, nothing less than `least`. */
 // @ts-ignore: decorator
 @inline
-function storeTiles(size: i32, pixels: usize, y: usize, table: usize, count: i32): void {
+function storeTiles(size: i32, pixels: usize, y: usize, table: usize, count: i32, residual: usize, least: v128): void {
   const line = <usize>ow << 2;
   for (let t = 0; t < min(4, count); t++, table += 4, pixels += 16) {
     const extent = load<u32>(table + EXTENTS), height = extent >> 8, width = extent & 255;
     let to = y + load<u32>(table + PLACES);
-    for (let i: u32 = 0; i < height; i++, to += line) storeFirst(to, v128.load(pixels + (i << 6)), width);
+    if (extent == 0x404) {
+      const a = v128.load(pixels), b = v128.load(pixels, 64), c = v128.load(pixels, 128), d = v128.load(pixels, 192);
+      const line1 = to + line, line2 = line1 + line, line3 = line2 + line;
+      if (residual) {
+        v128.store(to, f32x4.pmax(f32x4.add(a, v128.load(to + residual)), least));
+        v128.store(line1, f32x4.pmax(f32x4.add(b, v128.load(line1 + residual)), least));
+        v128.store(line2, f32x4.pmax(f32x4.add(c, v128.load(line2 + residual)), least));
+        v128.store(line3, f32x4.pmax(f32x4.add(d, v128.load(line3 + residual)), least));
+      } else {
+        v128.store(to, f32x4.pmax(a, least));
+        v128.store(line1, f32x4.pmax(b, least));
+        v128.store(line2, f32x4.pmax(c, least));
+        v128.store(line3, f32x4.pmax(d, least));
+      }
+    } else {
+      for (let i: u32 = 0; i < height; i++, to += line) {
+        let v = v128.load(pixels + (i << 6));
+        if (residual) v = f32x4.add(v, loadFirst(to + residual, width));
+        storeFirst(to, f32x4.pmax(v, least), width);
+      }
+    }
   }
 }

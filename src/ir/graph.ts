@@ -141,6 +141,17 @@ export function isStaticValue(value: Value): boolean {
   return isFixed(value);
 }
 
+/** A node of a plan that is not in the graph: of its first input, which must be there, and others of the same graph. */
+export function detachedNode<A>(op: OpDef<A>, inputs: readonly (Value | null)[], attrs: A): Node {
+  const outputs: Value[] = [];
+  const node = { id: -1, op, inputs, attrs, outputs } as Node<A> as Node;
+  const { graph } = inputs[0] as Value;
+  op.infer(inputs, attrs).forEach((type, index) => {
+    outputs.push({ ...type, id: -1, graph, source: { kind: 'node', node, index } });
+  });
+  return node;
+}
+
 /** Appends a node to the graph of its first input. */
 export function apply<A>(op: OpDef<A>, inputs: readonly (Value | null)[], attrs: A): readonly Value[] {
   const first = inputs.find((v) => v !== null);

@@ -31,11 +31,17 @@ export interface OpDef<A> {
   /** Output → input whose memory it may take: element i is written after it was read, by the same tile. */
   readonly inPlace?: readonly (readonly [output: number, input: number])[];
 
-  /**
-   * Fusion: attributes with which this node also computes `next`, the one consumer of its one output,
-   * or null when it cannot.
-   */
-  absorb?(attrs: A, next: Node): A | null;
+  /** Fusion: how this node also computes `next`, the one consumer of its one output; null when it cannot. */
+  absorb?(node: Node<A>, next: Node): Absorbed<A> | null;
+}
+
+/** A node that computes two. */
+export interface Absorbed<A> {
+  readonly attrs: A;
+  /** Its inputs where they differ from the first node's. */
+  readonly inputs?: readonly (Value | null)[];
+  /** Nodes that compute inputs of its own. */
+  readonly before?: readonly Node[];
 }
 
 /** Types an operator definition. */

@@ -5,7 +5,7 @@
 import { Opcode } from '../../as/protocol.ts';
 import { isStaticValue, type Value } from '../ir/graph.ts';
 import { type Buffer, i32, read, scratch, type WasmKernel, write } from '../ir/kernel.ts';
-import { type ConvGeometry, convArgs, type Epilogue } from './conv-shape.ts';
+import { type ConvEpilogue, type ConvGeometry, convArgs } from './conv-shape.ts';
 import {
   depthwiseGradKernel,
   depthwiseGradTiling,
@@ -137,7 +137,7 @@ function convProduct(
   bias: Buffer | null,
   y: Buffer,
   s: ConvGeometry,
-  e: Epilogue,
+  e: ConvEpilogue,
   limit: number,
 ): WasmKernel[] {
   const rows = directRows(s);
@@ -163,7 +163,7 @@ export function convKernels(
   bias: Buffer | null,
   y: Buffer,
   s0: ConvGeometry,
-  e: Epilogue,
+  e: ConvEpilogue,
   limit = SLAB_BYTES,
 ): WasmKernel[] {
   const s = flattened(s0);
@@ -197,7 +197,7 @@ export function convTransposeKernels(
   bias: Buffer | null,
   x: Buffer,
   s0: ConvGeometry,
-  e: Epilogue,
+  e: ConvEpilogue,
   limit = SLAB_BYTES,
 ): WasmKernel[] {
   const s = flattened(s0);

@@ -3,7 +3,8 @@ import type { Activation } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { type Shape, showType, type TensorType } from '../core/tensor.ts';
 import type { Node } from '../ir/graph.ts';
-import { f32, i32, type WasmArg } from '../ir/kernel.ts';
+import { type Buffer, f32, i32, read, type WasmArg } from '../ir/kernel.ts';
+import type { Absorbed } from '../ir/op.ts';
 import { activationOf } from './elementwise.ts';
 
 /** An activation computed at the end of a kernel. */
@@ -11,6 +12,11 @@ export interface Epilogue {
   readonly activation?: Activation;
   /** Slope of a leaky ReLU. */
   readonly alpha?: number;
+}
+
+/** A residual, a tensor like the output, is added before the activation. */
+export interface ConvEpilogue extends Epilogue {
+  readonly residual?: Buffer | null;
 }
 
 export interface ConvAttrs extends Epilogue {
@@ -66,11 +72,12 @@ export function geometryOf(x: Shape, w: Shape, y: Shape, a: ConvAttrs): ConvGeom
   return { ...sizes, kh: w[2], kw: w[3], sh, sw, dh, dw, pt, pl };
 }
 
-/** The words that all convolution kernels share, from N to ALPHA (`ConvArgs`). */
-export const convArgs = (s: ConvGeometry, e: Epilogue): WasmArg[] => [
+/** The words that all convolution kernels share, from N to RESIDUAL (`ConvArgs`). */
+export const convArgs = (s: ConvGeometry, e: ConvEpilogue): WasmArg[] => [
   ...[s.n, s.g, s.c, s.h, s.w, s.m, s.oh, s.ow, s.kh, s.kw, s.sh, s.sw, s.dh, s.dw, s.pt, s.pl].map(i32),
   i32(e.activation ?? 0),
   f32(e.alpha ?? 0),
+  read(e.residual ?? null),
 ];
 
 /** Checks what all convolutions have in common. */
@@ -167,9 +174,9 @@ export function forTaps(s: ConvGeometry, visit: (x: number, w: number, y: number
   }
 }
 
-/** Attributes that also compute the activation `next`, or null when it is none or there is one already. */
-export function absorbActivation<A extends Epilogue>(attrs: A, next: Node): A | null {
+/** A node that also computes the activation `next`, unless it has one already. */
+export function absorbActivation<A extends Epilogue>({ attrs }: Node<A>, next: Node): Absorbed<A> | null {
   const activation = activationOf(next.op.name);
   if (activation === null || attrs.activation) return null;
-  return { ...attrs, activation, alpha: (next.attrs as { alpha?: number } | null)?.alpha };
+  return { attrs: { ...attrs, activation, alpha: (next.attrs as { alpha?: number } | null)?.alpha } };
 }

@@ -5,15 +5,17 @@
 
 import { check } from '../core/error.ts';
 import type { Tensor, TensorType } from '../core/tensor.ts';
-import { showType } from '../core/tensor.ts';
-import { apply1, type Value } from '../ir/graph.ts';
-import { defineOp, type OpDef } from '../ir/op.ts';
+import { sameShape, showType } from '../core/tensor.ts';
+import { apply1, detachedNode, isStaticValue, type Node, type Value } from '../ir/graph.ts';
+import { type Absorbed, defineOp, type OpDef } from '../ir/op.ts';
+import { binaryOps } from './binary.ts';
 import { convFilterGradKernels, convKernels, convTransposeKernels } from './conv-kernels.ts';
 import {
   absorbActivation,
   type ConvAttrs,
   checkConv,
   convShape,
+  type Epilogue,
   forTaps,
   geometryOf,
   type Padding,
@@ -23,6 +25,7 @@ import {
 } from './conv-shape.ts';
 import { activationFunction } from './elementwise.ts';
 import { reduceSum } from './reduce.ts';
+import { shapeOps } from './shape.ts';
 
 export type { ConvAttrs } from './conv-shape.ts';
 
@@ -35,15 +38,24 @@ const plain = (a: ConvAttrs): ConvAttrs => ({
 });
 const biasGrad = (b: Value | null, dy: Value): Value | null => (b ? reduceSum(dy, [0, 2, 3]) : null);
 
-/** y = f(sum + bias): ends the reference of a convolution whose sums are in f64. */
-function finish(sums: Float64Array, b: Tensor | null, y: Tensor, a: ConvAttrs): void {
+/** y = f(sum + bias + residual): ends the reference of a convolution whose sums are in f64. */
+function finish(
+  sums: Float64Array,
+  b: Tensor | null,
+  y: Tensor,
+  a: ConvAttrs,
+  residual: Tensor | null = null,
+): void {
   const f = activationFunction(a.activation ?? 0, a.alpha);
   const [, channels, h, w] = y.shape;
   for (let i = 0; i < sums.length; i++)
-    y.data[i] = f(sums[i] + (b ? b.data[Math.floor(i / (h * w)) % channels] : 0));
+    y.data[i] = f(sums[i] + (b ? b.data[Math.floor(i / (h * w)) % channels] : 0) + (residual?.data[i] ?? 0));
 }
 
-/** x [N,C,H,W], w [M,C/groups,KH,KW], b [M] or null → [N,M,OH,OW]. */
+/**
+ * x [N,C,H,W], w [M,C/groups,KH,KW], b [M] or null → [N,M,OH,OW]. Fusion adds a residual like the output as a fourth
+ * input: it is added before the activation.
+ */
 export const conv2dOp: OpDef<ConvAttrs> = defineOp<ConvAttrs>({
   name: 'conv2d',
   infer: ([x, w, b], a) => [f32Of(convShape('conv2d', x!, w!, b, a))],
@@ -55,17 +67,56 @@ export const conv2dOp: OpDef<ConvAttrs> = defineOp<ConvAttrs>({
       biasGrad(b, dy!),
     ];
   },
-  reference([x, w, b], [y], a) {
+  reference([x, w, b, residual], [y], a) {
     const sums = new Float64Array(y.data.length);
     forTaps(geometryOf(x!.shape, w!.shape, y.shape, a), (i, j, o) => {
       sums[o] += x!.data[i] * w!.data[j];
     });
-    finish(sums, b, y, a);
+    finish(sums, b, y, a, residual);
   },
-  wasm: ({ inputs: [x, w, b], outputs: [y], attrs }) =>
-    convKernels(x!, w!, b, y, geometryOf(x!.shape, w!.shape, y.shape, attrs), attrs),
-  absorb: absorbActivation,
+  wasm: ({ inputs: [x, w, b, residual], outputs: [y], attrs }) =>
+    convKernels(x!, w!, b, y, geometryOf(x!.shape, w!.shape, y.shape, attrs), { ...attrs, residual }),
+  absorb(node, next) {
+    // The kernels end in a residual and ReLU, or any activation without a residual.
+    if (node.inputs[3]) return next.op.name === 'relu' ? absorbActivation(node, next) : null;
+    return absorbAffine(node, next) ?? absorbResidual(node, next) ?? absorbActivation(node, next);
+  },
 });
+
+/** Scale and shift of batch normalisation at inference, computed once for many runs: they go into weights and bias. */
+function absorbAffine(
+  { inputs, outputs: [y], attrs }: Node<ConvAttrs>,
+  next: Node,
+): Absorbed<ConvAttrs> | null {
+  const [x, w, b] = inputs as [Value, Value, Value | null];
+  const [, scale, shift] = next.inputs as Value[];
+  if (next.op.name !== 'channel_affine' || attrs.activation || next.inputs[0] !== y) return null;
+  if (![w, b, scale, shift].every((v) => !v || isStaticValue(v))) return null;
+  const column = detachedNode(shapeOps.reshape, [scale], { shape: [w.shape[0], 1, 1, 1] });
+  const weight = detachedNode(binaryOps.mul, [w, column.outputs[0]], null);
+  const before = [column, weight];
+  let bias = shift;
+  if (b) {
+    const scaled = detachedNode(binaryOps.mul, [b, scale], null);
+    const sum = detachedNode(binaryOps.add, [scaled.outputs[0], shift], null);
+    before.push(scaled, sum);
+    bias = sum.outputs[0];
+  }
+  const { activation, alpha } = next.attrs as Epilogue;
+  return { attrs: { ...attrs, activation, alpha }, inputs: [x, weight.outputs[0], bias], before };
+}
+
+/** The sum of a convolution and a tensor of the same shape; not of linear layers, whose kernels have no such end. */
+function absorbResidual(
+  { inputs, outputs: [y], attrs }: Node<ConvAttrs>,
+  next: Node,
+): Absorbed<ConvAttrs> | null {
+  const [x, w, b] = inputs;
+  const other = next.inputs[0] === y ? next.inputs[1] : next.inputs[0];
+  if (next.op.name !== 'add' || attrs.activation || other === y) return null;
+  if (!sameShape(other!.shape, y.shape) || y.shape[2] * y.shape[3] === 1) return null;
+  return { attrs, inputs: [x, w, b, other!] };
+}
 
 export interface ConvInputGradAttrs extends ConvAttrs {
   /** Height and width of the convolution's input. */

@@ -1,7 +1,7 @@
 /** Convolution between few channels, without gathering: which shapes get it and how it is cut (as/conv-direct.ts). */
 import { Opcode } from '../../as/protocol.ts';
 import { type Buffer, i32, read, type WasmKernel, write } from '../ir/kernel.ts';
-import { type ConvGeometry, convArgs, type Epilogue } from './conv-shape.ts';
+import { type ConvEpilogue, type ConvGeometry, convArgs } from './conv-shape.ts';
 import { evenBlock, tileMacs } from './gemm-kernels.ts';
 
 /** Padded rows of a tile, and of a step of the filter gradient, are to stay in the first-level cache. */
@@ -33,7 +33,7 @@ export function depthwiseKernel(
   bias: Buffer | null,
   y: Buffer,
   s: ConvGeometry,
-  e: Epilogue,
+  e: ConvEpilogue,
   rows: number,
   rotated: boolean,
 ): WasmKernel {
@@ -93,7 +93,7 @@ export function directKernel(
   bias: Buffer | null,
   y: Buffer,
   s: ConvGeometry,
-  e: Epilogue,
+  e: ConvEpilogue,
   rows: number,
 ): WasmKernel {
   const args = [read(x), read(packed), read(bias), write(y), ...convArgs(s, e), i32(rows)];

@@ -1,7 +1,7 @@
 /** Winograd convolution: which tile size a shape gets, if any, and how it is cut (as/winograd.ts). */
 import { Layout, Opcode } from '../../as/protocol.ts';
 import { type Buffer, i32, read, scratch, type WasmKernel, write } from '../ir/kernel.ts';
-import { type ConvGeometry, convArgs, type Epilogue } from './conv-shape.ts';
+import { type ConvEpilogue, type ConvGeometry, convArgs } from './conv-shape.ts';
 import { evenBlock, panelCount } from './gemm-kernels.ts';
 
 /** Pixels to an edge of a tile. */
@@ -70,7 +70,7 @@ export function winogradKernels(
   bias: Buffer | null,
   y: Buffer,
   s: ConvGeometry,
-  e: Epilogue,
+  e: ConvEpilogue,
   size: TileSize,
 ): WasmKernel[] {
   const { tiles, panels, depth } = tiling(s, size)!;

@@ -6,7 +6,8 @@ export function simplify(graph: Graph): Node[] {
   return fuse(graph, live(graph));
 }
 
-function live(graph: Graph): Node[] {
+/** The nodes that a result or an update depends on, as they are in the graph. */
+export function live(graph: Graph): Node[] {
   const wanted = new Set<Value>([...graph.outputs.values(), ...graph.updates.values()]);
   const nodes: Node[] = [];
   for (let i = graph.nodes.length - 1; i >= 0; i--) {
@@ -28,34 +29,52 @@ export function countUses(graph: Graph, nodes: readonly Node[]): Map<Value, numb
   return uses;
 }
 
+interface Fusion {
+  /** Index of the producer. */
+  readonly from: number;
+  /** What computes both: the fused node last. */
+  readonly nodes: Node[];
+}
+
 function fuse(graph: Graph, nodes: readonly Node[]): Node[] {
   const uses = countUses(graph, nodes);
   const producer = new Map<Value, number>();
-  const result: (Node | null)[] = [];
+  /** Nodes by the index of the node that was first or last of what they compute; empty where that moved on. */
+  const result: Node[][] = [];
   for (const node of nodes) {
-    const x = node.inputs[0];
-    const at = x ? producer.get(x) : undefined;
-    const before = at === undefined ? null : result[at];
-    const attrs =
-      before?.op.absorb &&
-      x === before.outputs[0] &&
-      uses.get(x) === 1 &&
-      inputsReady(node, x, at as number, producer)
-        ? before.op.absorb(before.attrs, node)
-        : null;
-    let index = result.length;
-    if (before && attrs !== null) {
-      index = at as number;
-      result[index] = { ...before, attrs, outputs: [...node.outputs, ...before.outputs.slice(1)] };
-    } else {
-      result.push(node);
-    }
-    for (const y of node.outputs) producer.set(y, index);
+    const fusion = fusionOf(node, result, (v) => (uses.get(v) === 1 ? producer.get(v) : undefined));
+    let at = result.length;
+    if (fusion && inputsReady(node, fusion.from, producer)) at = fusion.from;
+    // Otherwise the producer waits until the inputs are there: nobody else reads what it computes.
+    else if (fusion) result[fusion.from] = [];
+    result[at] = fusion?.nodes ?? [node];
+    for (const y of result[at].at(-1)?.outputs ?? []) producer.set(y, at);
   }
-  return result.filter((n) => n !== null);
+  return result.flat();
 }
 
-/** Fusing moves a node up to its producer: only possible while it reads nothing else that is computed later. */
-function inputsReady(node: Node, first: Value, at: number, producer: ReadonlyMap<Value, number>): boolean {
-  return node.inputs.every((v) => !v || v === first || (producer.get(v) ?? -1) < at);
+/** The first input whose producer can compute the node, too; `placeOf` knows producers whose only consumer it is. */
+function fusionOf(
+  node: Node,
+  result: readonly (readonly Node[])[],
+  placeOf: (v: Value) => number | undefined,
+): Fusion | null {
+  for (const x of node.inputs) {
+    const from = x ? placeOf(x) : undefined;
+    const first = from === undefined ? undefined : result[from].at(-1);
+    if (from === undefined || !first?.op.absorb || x !== first.outputs[0]) continue;
+    // One with several outputs cannot wait for other inputs.
+    if (first.outputs.length > 1 && node.inputs.some((v) => v && v !== x)) continue;
+    const absorbed = first.op.absorb(first, node);
+    if (!absorbed) continue;
+    const { attrs, inputs = first.inputs, before = [] } = absorbed;
+    const outputs = [...node.outputs, ...first.outputs.slice(1)];
+    return { from, nodes: [...result[from].slice(0, -1), ...before, { ...first, attrs, inputs, outputs }] };
+  }
+  return null;
+}
+
+/** Whether all inputs but those computed at `from` are there before it. */
+function inputsReady(node: Node, from: number, producer: ReadonlyMap<Value, number>): boolean {
+  return node.inputs.every((v) => !v || (producer.get(v) ?? -1) <= from);
 }

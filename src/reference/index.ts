@@ -4,7 +4,7 @@ import { check } from '../core/error.ts';
 import { sameShape, showType, type Tensor, tensor } from '../core/tensor.ts';
 import type { Graph, Value, VariableSpec } from '../ir/graph.ts';
 import { checkData, checkFeeds } from '../plan/feeds.ts';
-import { simplify } from '../plan/simplify.ts';
+import { live } from '../plan/simplify.ts';
 
 class ReferenceStore implements VariableStore {
   readonly specs = new Map<string, VariableSpec>();
@@ -84,7 +84,7 @@ class ReferenceExecutable implements Executable {
       if (source.kind === 'node') return values.get(v) as Tensor;
       return this.#feeds[source.name];
     };
-    for (const node of simplify(this.graph)) {
+    for (const node of live(this.graph)) {
       const outputs = node.outputs.map((y) => tensor(y.shape, undefined, y.dtype));
       node.op.reference(
         node.inputs.map((x) => x && get(x)),
