@@ -235,6 +235,7 @@ function row(kind: i32, a: usize, b: usize, y: usize, n: i32, aStep: i32, bStep:
   if (kind == Binary.ADD) return bStep ? binaryLoop(Binary.ADD, a, b, y, n, 1) : binaryLoop(Binary.ADD, a, b, y, n, 0);
   if (kind == Binary.MUL) return bStep ? binaryLoop(Binary.MUL, a, b, y, n, 1) : binaryLoop(Binary.MUL, a, b, y, n, 0);
   if (kind == Binary.SUB && bStep) return binaryLoop(Binary.SUB, a, b, y, n, 1);
+  if (kind == Binary.DIV && bStep) return binaryLoop(Binary.DIV, a, b, y, n, 1);
   binaryRow(kind, a, b, y, n, aStep, bStep);
 }
 
