@@ -2,8 +2,8 @@
 import { PoolArgs, PoolKind } from "./protocol";
 
 /**
- * The larger, or NaN where one is: f32x4.max in three instructions of x86 instead of eight. Where neither is NaN both
- * maxima are the same; where one is, one of them is it, and its bits stay set.
+ * The larger, or NaN where one is; faster than f32x4.max on x86 (test/bench/NOTES.md). Where neither is NaN both maxima
+ * are the same; where one is, one of them is it, and its bits stay set.
  */
 // @ts-ignore: decorator
 @inline
