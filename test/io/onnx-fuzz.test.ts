@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { describe, expect, it } from 'vitest';
 import { LensletError } from '../../src/core/error.ts';
 import { Random } from '../../src/core/random.ts';
 import { importOnnx } from '../../src/io/onnx/import.ts';
-import { decodeModel, encodeModel, type GraphProto } from '../../src/io/onnx/proto.ts';
+import { decodeModel, decodeTensor, encodeModel, type GraphProto } from '../../src/io/onnx/proto.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { Builder } from '../../src/nn/builder.ts';
 import { compile } from '../../src/plan/compile.ts';
@@ -183,6 +184,30 @@ describe('broken ONNX files end in an error or a network, never a hang or a cras
     expect(make('Expand', ['x', 'shape'])?.message).toMatch(/memory/);
     expect(make('ConstantOfShape', ['shape'])?.message).toMatch(/memory/);
     expect(make('Tile', ['x', 'shape'])).not.toBeNull();
+  });
+
+  it('operators of very many inputs', () => {
+    const model = importOnnx(file([node('Sum', Array<string>(50_000).fill('x'), 'y')]));
+    const graph = new Graph();
+    const x = graph.input('x', { dtype: 'f32', shape: [1, 1, 4, 4] });
+    expect(model.build(new Builder(graph, false), new Map([['x', { value: x }]])).get('y')?.shape).toEqual(
+      x.shape,
+    );
+  });
+
+  it('floats that are not packed, as many as packed ones', () => {
+    const count = 400_000;
+    const list = new BinaryWriter();
+    for (let i = 0; i < count; i++) list.tag(4, WireType.Bit32).float(i);
+    list.tag(1, WireType.Varint).int64(count).tag(2, WireType.Varint).int32(1);
+    list.tag(4, WireType.LengthDelimited).bytes(new Uint8Array(Float32Array.of(7, 8).buffer));
+    const { dims, floatData } = decodeTensor(list.finish());
+    expect([dims, floatData.length, floatData[399_999], floatData[400_001]]).toEqual([
+      [count],
+      count + 2,
+      399_999,
+      8,
+    ]);
   });
 
   it('a chain of 20,000 nodes is no problem, a ring of them an error', () => {

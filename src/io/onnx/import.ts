@@ -198,6 +198,8 @@ export class OnnxModel {
           'memory',
           () => `a result of shape [${y.shape}] is larger than any memory.`,
         );
+        // In order, so that long chains within one operator (a Sum of many) are not folded by recursion.
+        folder.fold(y);
       }
     }
     const fed = inputs.some((entry) => entry?.fed);

@@ -200,11 +200,8 @@ function lengthWithin(r: BinaryReader, end: number): number {
 function readMessage(r: BinaryReader, end: number, table: Table, depth: number): Message {
   check(depth <= MAX_DEPTH, 'format', () => `ONNX: messages are nested more than ${MAX_DEPTH} deep.`);
   const out: Message = {};
-  for (const { name, kind, repeated } of Object.values(table) as Field[]) {
-    if (repeated) {
-      out[name] = kind === 'float' ? new Float32Array(0) : kind === 'double' ? new Float64Array(0) : [];
-    }
-  }
+  const lists = (Object.values(table) as Field[]).filter((f) => f.repeated);
+  for (const { name } of lists) out[name] = [];
   while (r.pos < end) {
     const [number, wire] = r.tag();
     const field = table[number];
@@ -216,6 +213,10 @@ function readMessage(r: BinaryReader, end: number, table: Table, depth: number):
     'format',
     () => 'ONNX: a field runs over the end of its message; the file is damaged.',
   );
+  for (const { name, kind } of lists) {
+    if (kind === 'float') out[name] = joined(out[name] as Piece[], Float32Array);
+    if (kind === 'double') out[name] = joined(out[name] as Piece[], Float64Array);
+  }
   return out;
 }
 
@@ -239,10 +240,8 @@ function readField(
   const isMessage = typeof kind !== 'string';
   const isNumber = kind === 'int' || kind === 'float' || kind === 'double';
   if (repeated && isNumber && wire === WireType.LengthDelimited) {
-    out[name] =
-      kind === 'int'
-        ? readInts(r, lengthWithin(r, end), out[name] as number[])
-        : readFloats(r.bytes(), kind, out[name] as ArrayLike<number>);
+    if (kind === 'int') readInts(r, lengthWithin(r, end), out[name] as number[]);
+    else (out[name] as Piece[]).push(readFloats(r.bytes(), kind));
     return;
   }
   check(
@@ -258,9 +257,8 @@ function readField(
     return;
   }
   const value = readScalar(r, kind);
-  if (!repeated) out[name] = value;
-  else if (Array.isArray(out[name])) out[name].push(value);
-  else out[name] = joined(out[name] as Float32Array | Float64Array, [value as number]);
+  if (repeated) (out[name] as unknown[]).push(value);
+  else out[name] = value;
 }
 
 function readScalar(r: BinaryReader, kind: Kind): unknown {
@@ -278,25 +276,33 @@ function readScalar(r: BinaryReader, kind: Kind): unknown {
   }
 }
 
-function joined<T extends Float32Array | Float64Array>(a: T, b: ArrayLike<number>): T {
-  const out = new (a.constructor as new (n: number) => T)(a.length + b.length);
-  out.set(a);
-  out.set(b, a.length);
-  return out;
-}
+/** What a list of floats is made of while its message is read: packed runs and single numbers. */
+type Piece = Float32Array | Float64Array | number;
 
-function readInts(r: BinaryReader, length: number, list: number[]): number[] {
-  const end = r.pos + length;
-  while (r.pos < end) list.push(Number(r.int64()));
-  check(r.pos === end, 'format', () => 'ONNX: a packed list ends within a number; the file is damaged.');
+function joined<T extends Float32Array | Float64Array>(
+  pieces: readonly Piece[],
+  kind: new (count: number) => T,
+): T {
+  if (pieces.length === 1 && pieces[0] instanceof kind) return pieces[0];
+  const list = new kind(pieces.reduce<number>((n, p) => n + (typeof p === 'number' ? 1 : p.length), 0));
+  let at = 0;
+  for (const p of pieces) {
+    if (typeof p === 'number') list[at++] = p;
+    else {
+      list.set(p, at);
+      at += p.length;
+    }
+  }
   return list;
 }
 
-function readFloats(
-  bytes: Uint8Array,
-  kind: 'float' | 'double',
-  before: ArrayLike<number>,
-): ArrayLike<number> {
+function readInts(r: BinaryReader, length: number, list: number[]): void {
+  const end = r.pos + length;
+  while (r.pos < end) list.push(Number(r.int64()));
+  check(r.pos === end, 'format', () => 'ONNX: a packed list ends within a number; the file is damaged.');
+}
+
+function readFloats(bytes: Uint8Array, kind: 'float' | 'double'): Float32Array | Float64Array {
   const size = kind === 'float' ? 4 : 8;
   check(
     bytes.length % size === 0,
@@ -306,8 +312,7 @@ function readFloats(
   // Not slice(): that of Node's Buffer is a view.
   const copy = new Uint8Array(bytes.length);
   copy.set(bytes);
-  const list = kind === 'float' ? new Float32Array(copy.buffer) : new Float64Array(copy.buffer);
-  return before.length ? joined(before as Float32Array, list) : list;
+  return kind === 'float' ? new Float32Array(copy.buffer) : new Float64Array(copy.buffer);
 }
 
 function decode<T>(bytes: Uint8Array, table: Table<T>, what: string): T {
