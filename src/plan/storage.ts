@@ -19,6 +19,9 @@ export interface Storage {
   offset: number;
 }
 
+/** Storages given up, with the one that all their buffers lie in now. */
+type Moved = Map<Storage, Storage>;
+
 export interface Storages {
   of(buffer: Buffer): Storage;
   /** Updates that need a copy at the end, because the variable is still read after its next value is made. */
@@ -28,22 +31,24 @@ export interface Storages {
 export function assignStorage(graph: Graph, program: Program, isStatic: (b: Buffer) => boolean): Storages {
   const { nodes } = program;
   const map = new Map<Buffer, Storage>();
+  const moved: Moved = new Map();
   const of = (b: Buffer): Storage => {
     let s = map.get(b);
     if (!s) map.set(b, (s = fresh(b)));
+    for (let to = moved.get(s); to; to = moved.get(s)) s = to;
     return s;
   };
   for (const node of nodes) {
     if (node.op.view) map.set(node.outputs[0], of(node.inputs[0] as Value));
   }
   const lastRead = lastReads(nodes, of);
-  const copies = placeUpdates(graph, program, map, of, lastRead, isStatic);
+  const copies = placeUpdates(graph, program, moved, of, lastRead, isStatic);
   for (const v of program.outputs.values()) {
     const s = of(v);
     if (s.region === 'arena') s.region = 'output';
   }
   for (const copy of copies) lastRead.set(of(copy.from), nodes.length);
-  reuseOperands(nodes, map, of, lastRead, isStatic);
+  reuseOperands(nodes, moved, of, lastRead, isStatic);
   return { of, copies };
 }
 
@@ -77,7 +82,7 @@ function lastReads(nodes: readonly Node[], of: (b: Buffer) => Storage): Map<Stor
 function placeUpdates(
   graph: Graph,
   { nodes, updates }: Program,
-  map: Map<Buffer, Storage>,
+  moved: Moved,
   of: (b: Buffer) => Storage,
   lastRead: Map<Storage, number>,
   isStatic: (b: Buffer) => boolean,
@@ -100,7 +105,7 @@ function placeUpdates(
       (last < at || (last === at && overwrites(nodes[at], next, target, of)));
     if (direct) {
       const old = of(next);
-      for (const [b, s] of map) if (s === old) map.set(b, target);
+      moved.set(old, target);
       lastRead.set(target, Math.max(last, lastRead.get(old) ?? -1));
     } else {
       copies.push({ from: next, to: variable });
@@ -121,7 +126,7 @@ const reads = (node: Node, s: Storage, of: (b: Buffer) => Storage): number =>
 /** In-place results: an operand that dies here gives its memory to the result. */
 function reuseOperands(
   nodes: readonly Node[],
-  map: Map<Buffer, Storage>,
+  moved: Moved,
   of: (b: Buffer) => Storage,
   lastRead: Map<Storage, number>,
   isStatic: (b: Buffer) => boolean,
@@ -138,7 +143,7 @@ function reuseOperands(
         from.region === 'arena' && old.region === 'arena' && from.bytes === old.bytes && from !== old;
       if (!fits || lastRead.get(from) !== i || reads(node, from, of) !== 1) continue;
       if (isStatic(x) !== isStatic(y) || node.outputs.some((o) => o !== y && of(o) === from)) continue;
-      for (const [b, s] of map) if (s === old) map.set(b, from);
+      moved.set(old, from);
       lastRead.set(from, lastRead.get(old) ?? -1);
       placed.add(y);
     }
