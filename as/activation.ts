@@ -2,7 +2,7 @@
  * Transcendental functions over four lanes, and the activations made of them. NaN stays NaN: `pmin(x, c)` and
  * `pmax(x, c)` return x when x is NaN. Largest errors measured over all floats: test/bench/NOTES.md.
  */
-import { Activation } from './protocol';
+import { Activation } from './kinds';
 import { loadFirst, madd, nmadd, storeFirst } from './simd';
 
 /**

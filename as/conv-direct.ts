@@ -6,7 +6,7 @@
 import { copySlab, finish } from './conv';
 import { c, dh, dw, h, kh, kw, loadGeometry, m, n, oh, ow, pl, pt, taps, w, xImage, xPlane, yImage, yPlane, groups } from './geometry';
 import { panelCount, panelRows, panelStart } from './pack';
-import { ConvArgs, ConvDirectArgs, ConvDirectGradArgs } from './protocol';
+import { ConvArgs, ConvDirectArgs, ConvDirectGradArgs } from './conv-args';
 import { fill, madd, storeFirst, sumLanes4 } from './simd';
 
 /** Bytes from a tap to the next, from a row of the padded input to the next that is read, and between its channels. */

@@ -10,7 +10,8 @@ import {
   c, dh, dw, groups, h, kh, kw, loadGeometry, m, n, oh, ow, pixels, pl, pt, sh, sw, taps, w, xImage, xPlane, yImage, yPlane,
 } from './geometry';
 import { packColumns, packRun, panelCount, panelRows, panelStart } from './pack';
-import { ConvArgs, ConvFilterGradArgs, ConvScatterArgs, SumPartialsArgs } from './protocol';
+import { SumPartialsArgs } from './args';
+import { ConvArgs, ConvFilterGradArgs, ConvScatterArgs } from './conv-args';
 import { fill } from './simd';
 
 /** First i ≥ 0 with i·s + offset ≥ 0. */

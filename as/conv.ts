@@ -9,7 +9,8 @@ import {
   c, dh, dw, h, kh, kw, loadGeometry, m, n, ow, pixels, pl, pt, sh, sw, taps, w, xImage, xPlane, yImage, yPlane,
 } from './geometry';
 import { panelCount, panelStart } from './pack';
-import { Activation, ConvArgs, ConvPadArgs } from './protocol';
+import { ConvArgs, ConvPadArgs } from './conv-args';
+import { Activation } from './kinds';
 import { addRange, copy, fill } from './simd';
 
 /** How eight columns lie in memory. */

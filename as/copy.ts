@@ -1,5 +1,6 @@
 /** Filling and strided copying: transpose, slice, pad, concat and expand are all copies between strided boxes. */
-import { CopyArgs, FillArgs, Layout } from "./protocol";
+import { CopyArgs, FillArgs } from "./args";
+import { Layout } from "./protocol";
 
 /** Words [tile·TILE, …) of a buffer set to one value. */
 export function fill(r: usize, tile: i32): void {

@@ -4,7 +4,7 @@
  */
 import { finish } from './conv';
 import { dh, dw, groups, h, kh, kw, loadGeometry, m, n, oh, ow, pixels, pl, pt, sh, sw, taps, w, xPlane } from './geometry';
-import { ConvArgs, DepthwiseArgs, DepthwiseGradArgs } from './protocol';
+import { ConvArgs, DepthwiseArgs, DepthwiseGradArgs } from './conv-args';
 import { copy, fill, madd, storeFirst, sumLanes4 } from './simd';
 
 /** Floats of one residue of a padded row, and bytes of the row: `sw` of them. */

@@ -2,7 +2,9 @@
 import { activateRange, exp, log, sigmoid, tanh } from "./activation";
 import { exp1, log1 } from "./scalar";
 import { loadFirst, storeFirst } from "./simd";
-import { Binary, BinaryArgs, Layout, Unary, UnaryArgs, UnaryGradArgs } from "./protocol";
+import { BinaryArgs, UnaryArgs, UnaryGradArgs } from "./args";
+import { Binary, Unary } from "./kinds";
+import { Layout } from "./protocol";
 
 /** Functions that are no activations. */
 // @ts-ignore: decorator

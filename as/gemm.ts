@@ -4,7 +4,7 @@
  */
 import { activateRange } from './activation';
 import { packColumns, panelCount, panelStart } from './pack';
-import { GemmArgs } from './protocol';
+import { GemmArgs } from './conv-args';
 import { copy, fill, madd } from './simd';
 
 /** Depth of a block: a panel of A (4 KiB) and one of B (8 KiB) lie in the first-level cache. */

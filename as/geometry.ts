@@ -1,5 +1,5 @@
 /** The geometry of the convolution that this thread is at: the words of `ConvArgs`, read once a tile. */
-import { ConvArgs } from './protocol';
+import { ConvArgs } from './conv-args';
 
 export let n: i32 = 0;
 export let groups: i32 = 0;

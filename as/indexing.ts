@@ -1,7 +1,7 @@
 /** Kernels of integers and indices: conversions, selection, gathering, positions of maxima. None is hot. */
-import {
-  ArgReduceArgs, Binary, Cast, CastArgs, GatherArgs, IntBinaryArgs, Layout, PoolIndicesArgs, SelectArgs,
-} from "./protocol";
+import { ArgReduceArgs, CastArgs, GatherArgs, IntBinaryArgs, PoolIndicesArgs, SelectArgs } from "./args";
+import { Binary, Cast } from "./kinds";
+import { Layout } from "./protocol";
 
 export function cast(r: usize, tile: i32): void {
   const begin = tile * Layout.TILE;

@@ -3,7 +3,7 @@
  * PyTorch stores it, batch 1 above all.
  */
 import { activateRange } from './activation';
-import { LinearArgs } from './protocol';
+import { LinearArgs } from './conv-args';
 import { loadFirst, madd, storeFirst, sumLanes4 } from './simd';
 
 /**

@@ -5,7 +5,7 @@
  */
 import { exp, log } from "./activation";
 import { loadFirst, madd, storeFirst } from "./simd";
-import { LocalResponseNormArgs as Args } from "./protocol";
+import { LocalResponseNormArgs as Args } from "./args";
 
 /** b^−β. Roots are exact where they do: 3/4 and 1/2 are what networks use. */
 // @ts-ignore: decorator

@@ -4,7 +4,8 @@
  */
 import { activateRange } from "./activation";
 import { loadFirst, madd, storeFirst } from "./simd";
-import { Activation, BatchNormArgs, BatchNormGradArgs, ChannelAffineArgs } from "./protocol";
+import { BatchNormArgs, BatchNormGradArgs, ChannelAffineArgs } from "./args";
+import { Activation } from "./kinds";
 
 /** Elements that stay in the first-level cache between the two passes over them. */
 // @ts-ignore: decorator

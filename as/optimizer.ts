@@ -1,6 +1,8 @@
 /** Weight updates; formulas as in PyTorch's torch.optim (SGD, Adam, AdamW). */
 import { loadFirst, storeFirst } from "./simd";
-import { Layout, OptimizerArgs, OptimizerKind } from "./protocol";
+import { OptimizerArgs } from "./args";
+import { OptimizerKind } from "./kinds";
+import { Layout } from "./protocol";
 
 export function optimizer(r: usize, tile: i32): void {
   const end = min(load<i32>(r + OptimizerArgs.COUNT), (tile + 1) * Layout.TILE);

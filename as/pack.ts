@@ -2,7 +2,7 @@
  * Packed panels. A matrix A [M × K] becomes panels of at most four rows, each [K][rows], one after the other; the
  * rows are spread evenly, so that M = 6 is 3 + 3: a panel of one row costs nearly as much time as one of four.
  */
-import { PackArgs } from './protocol';
+import { PackArgs } from './conv-args';
 
 /** Rows of a panel at most, columns of a panel of B. */
 // @ts-ignore: decorator

@@ -3,7 +3,8 @@ import {
   COLUMNS, columnDivisors, columnsAtOnce, endTap, firstTap, fold, gather, LINE, LINES, RESULTS, rowDivisor, tapsAtOnce,
 } from "./pool";
 import { isHalving, routeHalved, spreadHalved } from "./pool-halve";
-import { PoolArgs, PoolKind } from "./protocol";
+import { PoolArgs } from "./args";
+import { PoolKind } from "./kinds";
 import { fill, loadFirst, storeFirst } from "./simd";
 
 /** dx from dy; the maximum's gradient goes to the first element of the window that equals it, or is NaN as it. */

@@ -1,5 +1,6 @@
 /** Pooling by 2×2 windows side by side with nothing outside, the common case: four windows a step, two rows at a time. */
-import { PoolArgs, PoolKind } from "./protocol";
+import { PoolArgs } from "./args";
+import { PoolKind } from "./kinds";
 
 /**
  * The larger, or NaN where one is; faster than f32x4.max on x86 (test/bench/NOTES.md). Where neither is NaN both maxima

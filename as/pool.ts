@@ -4,7 +4,8 @@
  * `PLANES` whole planes.
  */
 import { halve, isHalving, maximum } from "./pool-halve";
-import { PoolArgs, PoolKind } from "./protocol";
+import { PoolArgs } from "./args";
+import { PoolKind } from "./kinds";
 import { fill, loadFirst, storeFirst } from "./simd";
 
 /** Windows of a row taken together, and floats of the line they span at most. */

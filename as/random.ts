@@ -1,6 +1,7 @@
 /** The counter-based generator of src/core/random.ts, bit for bit, and dropout. */
 import { loadFirst, storeFirst } from "./simd";
-import { DropoutArgs, Layout } from "./protocol";
+import { DropoutArgs } from "./args";
+import { Layout } from "./protocol";
 
 // @ts-ignore: decorator
 @inline

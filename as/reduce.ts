@@ -2,7 +2,8 @@
  * Sum, mean, maximum, minimum and product over a tensor seen as [A][R1][B][R2][C]: over R1 and R2, keeping A, B, C.
  * Sums run in f32 over at most `RUN` elements a lane and in f64 beyond, in an order fixed by the shape.
  */
-import { Reduction, ReduceArgs } from "./protocol";
+import { ReduceArgs } from "./args";
+import { Reduction } from "./kinds";
 
 export function reduce(r: usize, tile: i32): void {
   const c = load<i32>(r + ReduceArgs.C);

@@ -5,7 +5,7 @@
 import { exp, log } from "./activation";
 import { exp1, log1 } from "./scalar";
 import { loadFirst, storeFirst } from "./simd";
-import { CountCorrectArgs, CrossEntropyArgs, SoftmaxArgs } from "./protocol";
+import { CountCorrectArgs, CrossEntropyArgs, SoftmaxArgs } from "./args";
 
 /** The largest of n floats side by side, or NaN. */
 function largest(x: usize, n: i32): f32 {

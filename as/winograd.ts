@@ -8,7 +8,8 @@ import { activateRange } from './activation';
 import { f32_gemm_rx8 } from './gemm';
 import { c, h, loadGeometry, m, n, oh, ow, pl, pt, w, xImage, xPlane, yImage, yPlane } from './geometry';
 import { panelCount, panelRows, panelStart } from './pack';
-import { Activation, ConvArgs, WinogradArgs, WinogradFilterArgs } from './protocol';
+import { ConvArgs, WinogradArgs, WinogradFilterArgs } from './conv-args';
+import { Activation } from './kinds';
 import { copy, fill, loadFirst, madd, nmadd, storeFirst } from './simd';
 
 /** Places in scratch: at 0 what is between the passes of a transform (42 vectors), then pixels, zeros, tables of tiles. */

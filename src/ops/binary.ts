@@ -1,5 +1,6 @@
 /** Elementwise functions of two operands, broadcast as in ONNX and NumPy: trailing dimensions align, 1 stretches. */
-import { Binary, Layout, Opcode } from '../../as/protocol.ts';
+import { Binary } from '../../as/kinds.ts';
+import { Layout, Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { type Shape, showType, sizeOf, stridesOf, type Tensor, tensor } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';

@@ -1,5 +1,5 @@
 /** Shapes of convolutions: attributes, the shape rule, and the geometry every convolution kernel is given. */
-import type { Activation } from '../../as/protocol.ts';
+import type { Activation } from '../../as/kinds.ts';
 import { check } from '../core/error.ts';
 import { type Shape, showType, type TensorType } from '../core/tensor.ts';
 import type { Node } from '../ir/graph.ts';

@@ -1,5 +1,6 @@
 /** Elementwise functions of one operand: activations and the like. */
-import { type Activation, Layout, Opcode, Unary } from '../../as/protocol.ts';
+import { type Activation, Unary } from '../../as/kinds.ts';
+import { Layout, Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { showType, sizeOf, type Tensor } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';

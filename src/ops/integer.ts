@@ -1,5 +1,6 @@
 /** Integers and conditions: conversion, arithmetic on i32, selection. Conditions are i32, 0 or 1. */
-import { Binary, Cast, Layout, Opcode } from '../../as/protocol.ts';
+import { Binary, Cast } from '../../as/kinds.ts';
+import { Layout, Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { type DType, sameShape, showType, sizeOf, type TensorType } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';

@@ -1,5 +1,6 @@
 /** Weight updates as operators, so that a training step is one graph. Formulas as in torch.optim. */
-import { Layout, Opcode, OptimizerKind } from '../../as/protocol.ts';
+import { OptimizerKind } from '../../as/kinds.ts';
+import { Layout, Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { sameShape, showType, sizeOf, type Tensor, type TensorType } from '../core/tensor.ts';
 import { apply, type Value } from '../ir/graph.ts';

@@ -1,5 +1,6 @@
 /** Maximum and average pooling over NCHW, any window, stride, padding, dilation; ceil mode. */
-import { Layout, Opcode, PoolKind } from '../../as/protocol.ts';
+import { PoolKind } from '../../as/kinds.ts';
+import { Layout, Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { showType, type Tensor, type TensorType } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';

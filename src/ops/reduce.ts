@@ -1,5 +1,6 @@
 /** Reductions over axes, and their adjoint, expand. */
-import { Layout, Opcode, Reduction } from '../../as/protocol.ts';
+import { Reduction } from '../../as/kinds.ts';
+import { Layout, Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { type Shape, showType, sizeOf, stridesOf, type Tensor, type TensorType } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
