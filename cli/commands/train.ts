@@ -9,7 +9,7 @@ import type { Session } from '../../src/session.ts';
 import { type FitOptions, type FitReport, fit } from '../../src/train/fit.ts';
 import { adam, adamw, type Optimizer, sgd } from '../../src/train/optimizer.ts';
 import { type ScheduleName, schedules } from '../../src/train/schedule.ts';
-import { loadData, partOf } from '../data.ts';
+import { type Data, loadData, partOf, type Split } from '../data.ts';
 import { checkWritable, exists, readBytes, writeAtomic } from '../files.ts';
 import { forClasses, trainable, withSession } from '../network.ts';
 import { type CommonOptions, example, integer, real, withArch, withCommon } from '../options.ts';
@@ -22,7 +22,7 @@ type OptimizerName = 'sgd' | 'adam' | 'adamw';
 
 interface TrainOptions extends CommonOptions {
   readonly data?: string;
-  readonly validation?: number;
+  readonly validation?: number | 'test';
   readonly epochs: number;
   readonly batch: number;
   readonly lr?: number;
@@ -61,7 +61,12 @@ export function trainCommand(program: Command): void {
       '--data <dir>',
       'IDX files, CIFAR-10 batches or a folder of pictures a class, or synthetic[:N] (default: LENSLET_DATA)',
     )
-    .option('--validation <n>', 'images set aside to measure (default: a tenth, at most 5000)', integer(0))
+    .option(
+      '--validation <n>',
+      'images set aside to measure (default: a tenth, at most 5000); "test": none, the test images are measured ' +
+        'after each epoch and nothing is chosen by them',
+      (text: string) => (text === 'test' ? text : integer(0)(text)),
+    )
     .option('--epochs <n>', 'passes over the data', integer(1), 10)
     .option('--batch <n>', 'images a step', integer(1), 64)
     .option('--lr <rate>', 'highest learning rate (default: sgd 0.02, adam 0.001)', real(0, 1e3, true))
@@ -102,8 +107,12 @@ async function run(name: string, options: TrainOptions): Promise<void> {
   const saved = options.resume ? await readBytes(checkpoint) : undefined;
   if (!options.resume) await refuseOverwriting(options.checkpoint);
   for (const file of [out, checkpoint]) await checkWritable(file);
-  const data = await loadData(options.data, model, ['train'], options.seed);
-  const [train, validation] = setAside(partOf(data, 'train'), options);
+  const splits: Split[] = options.validation === 'test' ? ['train', 'test'] : ['train'];
+  const data = await loadData(options.data, model, splits, options.seed);
+  const [train, validation] =
+    options.validation === 'test'
+      ? trainAndTest(data, options)
+      : setAside(data, options.validation, options.seed);
   const network = { model: weights ? model : forClasses(model, train.classes), weights };
   const log = await TrainingLog.open(options.log, !!options.resume);
   await withSession(network, options, async (session) => {
@@ -125,7 +134,22 @@ async function refuseOverwriting(checkpoint: string | undefined): Promise<void> 
   );
 }
 
-function setAside(images: ImageSet, { validation, seed }: TrainOptions): [ImageSet, ImageSet | undefined] {
+function trainAndTest(data: Data, { patience }: TrainOptions): [ImageSet, ImageSet] {
+  check(
+    patience === 0,
+    'value',
+    () =>
+      '--validation test only measures: to stop early, set images of the training set aside (--validation N).',
+  );
+  return [partOf(data, 'train'), partOf(data, 'test')];
+}
+
+function setAside(
+  data: Data,
+  validation: number | undefined,
+  seed: number,
+): [ImageSet, ImageSet | undefined] {
+  const images = partOf(data, 'train');
   const count = validation ?? Math.min(MOST_VALIDATION, Math.floor(images.count / 10));
   if (count === 0) return [images, undefined];
   check(
@@ -155,7 +179,7 @@ function fitOptions(
 /** How the weights came about, kept in their file. */
 const recipeOf = (o: TrainOptions, f: FitOptions, { epochs, steps }: FitReport) => ({
   images: f.train.count,
-  validation: f.validation?.count ?? 0,
+  validation: o.validation === 'test' ? 'test' : (f.validation?.count ?? 0),
   ...{ epochs: f.epochs, batch: f.batch, lr: f.lr, schedule: f.schedule, seed: f.seed },
   optimizer: f.optimizer.name,
   augment: !!o.augment,

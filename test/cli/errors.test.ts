@@ -75,6 +75,11 @@ test('impossible combinations are told before any work', async () => {
   for (const n of ['100', '101']) {
     await expectError([...train, '--validation', n], 1, /leaves nothing to train on: there are 100 images/);
   }
+  await expectError(
+    [...train, '--validation', 'test', '--patience', '2'],
+    1,
+    /only measures.*--validation N/,
+  );
   for (const n of ['0', '10000000000000000']) {
     await expectError(['eval', 'lenet5', '--data', `synthetic:${n}`], 1, /synthetic:\d+ .*from 1 to 1000000/);
   }

@@ -42,6 +42,18 @@ test('training writes weights that name their network, and a log with a row an e
   expect(rows[3].split(',')).toHaveLength(rows[0].split(',').length);
 });
 
+test('with --validation test all training images are trained on, and the test images are only measured', async () => {
+  const out = join(folder, 'all.safetensors');
+  const args = ['train', 'lenet5-modern', ...training, '--epochs', '1', '--validation', 'test', '--out', out];
+  const { stdout } = await lenslet([...args, '--json']);
+  const { epochs, steps } = JSON.parse(stdout);
+  expect(steps).toBe(1600 / 32);
+  const { metadata } = parseSafetensors(readFileSync(out));
+  expect(JSON.parse(metadata.training)).toMatchObject({ images: 1600, validation: 'test' });
+  const report = JSON.parse((await lenslet(['eval', out, '--data', digits, '--json'])).stdout);
+  expect(epochs[0].validationAccuracy).toBe(report.accuracy);
+});
+
 test('eval prints one JSON document, equal for a file and for the same file of a checkpoint', async () => {
   const { status, stdout, stderr } = await lenslet(['eval', weights, '--data', digits, '--json']);
   expect([status, stderr]).toEqual([0, '']);
