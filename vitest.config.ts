@@ -1,4 +1,12 @@
+import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+
+/** WebGPU in Node without a GPU: the software driver that Debian's Chromium brings, read when a process starts. */
+const chromium = '/usr/lib/chromium';
+if (!process.env.VK_ICD_FILENAMES && existsSync(`${chromium}/vk_swiftshader_icd.json`)) {
+  process.env.VK_ICD_FILENAMES = `${chromium}/vk_swiftshader_icd.json`;
+  process.env.LD_LIBRARY_PATH = [process.env.LD_LIBRARY_PATH, chromium].filter(Boolean).join(':');
+}
 
 export default defineConfig({
   test: {

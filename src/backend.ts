@@ -4,7 +4,7 @@ import type { Graph, VariableSpec } from './ir/graph.ts';
 import type { PlanMemory } from './plan/compile.ts';
 
 export interface Backend {
-  readonly name: 'wasm' | 'reference';
+  readonly name: 'wasm' | 'webgpu' | 'reference';
   /** Memory for variables that several executables share: training and inference see the same weights. */
   createStore(): VariableStore;
   /**
@@ -37,7 +37,8 @@ export interface Executable {
   readonly memory: PlanMemory;
   /**
    * One run: writes the inputs, executes, updates the variables, returns copies of the outputs.
-   * @throws LensletError 'unknown' or 'shape' for feeds that do not fit, 'kernel' when a kernel trapped
+   * @throws LensletError 'unknown' or 'shape' for feeds that do not fit, 'kernel' when a kernel trapped,
+   * 'device' when the GPU was lost
    */
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
   /**

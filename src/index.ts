@@ -73,6 +73,7 @@ export { type Schedule, type ScheduleName, schedules } from './train/schedule.ts
 export { type StepResult, Trainer } from './train/trainer.ts';
 export { fitDigit, type GreyImage, prepareDigit } from './vision/digit.ts';
 export { type Binary, WasmBackend, type WasmOptions, wasmTarget } from './wasm/index.ts';
+export { type AdapterInfo, WebgpuBackend, webgpuTarget } from './webgpu/index.ts';
 
 /** Operators as functions that append to the graph of their operands. */
 export const ops = {

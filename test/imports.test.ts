@@ -11,7 +11,7 @@ const STEPS: readonly (readonly string[])[] = [
   ['src/ops'],
   ['src/plan'],
   ['src/backend.ts'],
-  ['src/reference', 'src/wasm'],
+  ['src/reference', 'src/wasm', 'src/webgpu'],
   ['src/nn'],
   ['src/io'],
   ['src/data', 'src/vision'],

@@ -10,9 +10,12 @@ import { Graph, type Value } from '../src/ir/graph.ts';
 import { mul } from '../src/ops/binary.ts';
 import { reduceSum } from '../src/ops/reduce.ts';
 import { gradients } from '../src/plan/grad.ts';
+import { live } from '../src/plan/simplify.ts';
 import { ReferenceBackend } from '../src/reference/index.ts';
 import type { WasmBackend } from '../src/wasm/index.ts';
+import type { WebgpuBackend } from '../src/webgpu/index.ts';
 import { createBackend } from '../workers/node.ts';
+import { createWebgpuBackend } from '../workers/node-webgpu.ts';
 
 const MEMORY = 256 * 1024 * 1024;
 let backends: Promise<WasmBackend[]> | undefined;
@@ -29,6 +32,18 @@ export function wasmBackends(): Promise<WasmBackend[]> {
     make('simd', 1),
   ]);
   return backends;
+}
+
+let gpu: Promise<WebgpuBackend | null> | undefined;
+
+/** The GPU, or what stands in for one; null on a machine without. Made once a test file. */
+export function webgpuBackend(): Promise<WebgpuBackend | null> {
+  gpu ??= createWebgpuBackend().catch((error) => {
+    if (process.env.LENSLET_WEBGPU === 'required') throw error;
+    console.warn(`WebGPU is not tested: ${error.message}`);
+    return null;
+  });
+  return gpu;
 }
 
 /** Uniform in [low, high), from a name. */
@@ -60,6 +75,8 @@ export interface OpCase {
   readonly tolerance?: number;
   /** Indices of inputs to differentiate; default: all f32 ones. */
   readonly differentiate?: readonly number[];
+  /** False where the values are beyond what WGSL promises (infinities, NaN). */
+  readonly webgpu?: boolean;
   /** Step of the finite differences, 0 for none (kinks nearby, no gradient). Default 1e-2. */
   readonly step?: number;
 }
@@ -126,6 +143,14 @@ export async function checkOp(c: OpCase): Promise<void> {
       }
     }
     if (backend.binary === 'relaxed') first ??= actual;
+  }
+  const device = await webgpuBackend();
+  if (device && c.webgpu !== false && live(graph).every((node) => node.op.webgpu)) {
+    const actual = await runOn(device, graph, c.inputs);
+    for (const [name, w] of Object.entries(wanted)) {
+      const error = relativeError(actual[name].data, w.data);
+      expect(error, `${name} against the reference, WebGPU`).toBeLessThanOrEqual(c.tolerance ?? 1e-5);
+    }
   }
   if (c.step !== 0) await checkGradients(c, r, wrt, wanted, c.step ?? 1e-2);
 }

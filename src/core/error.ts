@@ -12,6 +12,8 @@ export type ErrorCode =
   | 'memory'
   /** A kernel trapped; the run's results are lost, the backend stays usable. */
   | 'kernel'
+  /** The GPU was lost or gave no answer: what was in its memory is gone, its backend unusable. */
+  | 'device'
   /** Stopped because the caller asked for it. */
   | 'aborted'
   /** The platform lacks something that is needed. */

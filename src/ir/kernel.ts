@@ -1,6 +1,7 @@
 /**
  * What lowerings return: kernels as data. A WASM kernel is an opcode, a number of tiles and the arguments of
- * its record in the order of the opcode's enum in as/protocol.ts.
+ * its record in the order of the opcode's enum in as/protocol.ts. A WebGPU kernel is the text of a shader, a number
+ * of workgroups and the buffers it names.
  */
 import type { Opcode } from '../../as/protocol.ts';
 import type { Value } from './graph.ts';
@@ -42,3 +43,54 @@ export const readWrite = (buffer: Buffer): WasmArg => ({ kind: 'buffer', buffer,
 export const i32 = (value: number): WasmArg => ({ kind: 'i32', value });
 export const f32 = (value: number): WasmArg => ({ kind: 'f32', value });
 export const scratch = (bytes: number): Scratch => ({ scratch: true, bytes });
+
+/** How a shader sees the elements of a buffer. */
+export type WgslElement = 'f32' | 'i32' | 'u32' | 'vec4f' | 'vec4i';
+
+export interface WebgpuArg {
+  readonly kind: 'buffer';
+  /** The variable in the shader: an array of `element`. */
+  readonly name: string;
+  readonly element: WgslElement;
+  readonly buffer: Buffer;
+  readonly access: Access;
+}
+
+export interface WebgpuKernel {
+  /**
+   * WGSL: `fn run(group: u32, local: u32)`, the work of invocation `local` of workgroup `group`, and what it needs.
+   * Buffers are used as `name[…]` or `&name` only. Shapes are constants in the text: equal texts share a pipeline.
+   */
+  readonly wgsl: string;
+  /** Workgroups, in any order; they write what no other one touches. The number may depend on shapes only. */
+  readonly workgroups: number;
+  /** Invocations of a workgroup, 256 at most. */
+  readonly size: number;
+  readonly args: readonly WebgpuArg[];
+  /** Multiply–adds of all workgroups, where they are many: long work is dispatched in pieces. */
+  readonly macs?: number;
+}
+
+/** A buffer the shader reads, under the name it has there. */
+export const reads = (name: string, buffer: Buffer, element: WgslElement = 'f32'): WebgpuArg => ({
+  kind: 'buffer',
+  name,
+  element,
+  buffer,
+  access: 'read',
+});
+/** One it writes in full; reading what it wrote is allowed. */
+export const writes = (name: string, buffer: Buffer, element: WgslElement = 'f32'): WebgpuArg => ({
+  ...reads(name, buffer, element),
+  access: 'write',
+});
+/** One of which it writes a part that no other kernel of the node touches. */
+export const writesPart = (name: string, buffer: Buffer, element: WgslElement = 'f32'): WebgpuArg => ({
+  ...reads(name, buffer, element),
+  access: 'part',
+});
+/** One it changes. */
+export const changes = (name: string, buffer: Buffer, element: WgslElement = 'f32'): WebgpuArg => ({
+  ...reads(name, buffer, element),
+  access: 'readwrite',
+});

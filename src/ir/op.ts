@@ -1,7 +1,7 @@
 /** The definition of an operator: everything the system knows about it, in one object (see CONTRIBUTING.md). */
 import type { Tensor, TensorType } from '../core/tensor.ts';
 import type { Node, Value } from './graph.ts';
-import type { WasmKernel } from './kernel.ts';
+import type { WasmKernel, WebgpuKernel } from './kernel.ts';
 
 export interface OpDef<A> {
   /** The standard name, as in ONNX or PyTorch. */
@@ -25,10 +25,16 @@ export interface OpDef<A> {
   /** The kernels, in order, that compute the node on the WASM backend. A view has none. */
   wasm(node: Node<A>): readonly WasmKernel[];
 
+  /** The kernels, in order, that compute the node on the WebGPU backend. A view has none. */
+  webgpu?(node: Node<A>): readonly WebgpuKernel[];
+
   /** Output 0 is input 0 under another shape. */
   readonly view?: true;
 
-  /** Output → input whose memory it may take: element i is written after it was read, by the same tile. */
+  /**
+   * Output → input whose memory it may take: element i is written after it was read, by the same tile (WASM) or the
+   * same invocation, through the same type of element (WebGPU).
+   */
   readonly inPlace?: readonly (readonly [output: number, input: number])[];
 
   /** Fusion: how this node also computes `next`, the one consumer of its one output; null when it cannot. */

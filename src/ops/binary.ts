@@ -4,11 +4,22 @@ import { Layout, Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { type Shape, showType, sizeOf, stridesOf, type Tensor, tensor } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
-import { i32, read, type WasmKernel, write } from '../ir/kernel.ts';
+import {
+  i32,
+  read,
+  reads,
+  type WasmKernel,
+  type WebgpuKernel,
+  type WgslElement,
+  write,
+  writes,
+} from '../ir/kernel.ts';
 import { defineOp, type OpDef } from '../ir/op.ts';
+import { combineFunction } from './binary-wgsl.ts';
 import { unary } from './elementwise.ts';
 import { outerFive } from './outer.ts';
 import { sumTo } from './reduce.ts';
+import { eachKernel, offsets, vectorKernel } from './wgsl.ts';
 
 /** The shape two shapes broadcast to. @throws LensletError when a pair of dimensions is neither equal nor 1 */
 export function broadcastShapes(a: Shape, b: Shape): number[] {
@@ -83,6 +94,32 @@ function lower(name: string, kind: Binary, a: Value, b: Value, y: Value): WasmKe
   ];
 }
 
+/** A kernel of `combine(a, b)`, a function that `define` gives for vectors or single elements of a type. */
+export function broadcastShader(
+  a: Value,
+  b: Value,
+  y: Value,
+  type: 'f32' | 'i32',
+  define: (type: WgslElement) => string,
+): WebgpuKernel {
+  const count = sizeOf(y.shape);
+  const vector = type === 'f32' ? 'vec4f' : 'vec4i';
+  const whole = (v: Value) => sizeOf(v.shape) === count;
+  if ([a, b].every((v) => whole(v) || sizeOf(v.shape) === 1)) {
+    const args = [
+      writes('y', y, vector),
+      reads('a', a, whole(a) ? vector : type),
+      reads('b', b, whole(b) ? vector : type),
+    ];
+    const at = (v: Value, name: string) => (whole(v) ? `${name}[i]` : `${vector}(${name}[0])`);
+    return vectorKernel(count, args, `y[i] = combine(${at(a, 'a')}, ${at(b, 'b')});`, define(vector));
+  }
+  const box = broadcastBox(a.shape, b.shape, y.shape);
+  const at = offsets('i', box.dims, { pa: { strides: box.a }, pb: { strides: box.b } });
+  const args = [writes('y', y, type), reads('a', a, type), reads('b', b, type)];
+  return eachKernel(count, args, `${at}y[i] = combine(a[pa], b[pb]);`, define(type));
+}
+
 function defineBinary(
   name: string,
   kind: Binary,
@@ -119,6 +156,9 @@ function defineBinary(
       }
     },
     wasm: ({ inputs: [a, b], outputs: [y] }) => lower(name, kind, a!, b!, y),
+    webgpu: ({ inputs: [a, b], outputs: [y] }) => [
+      broadcastShader(a!, b!, y, 'f32', (type) => combineFunction(kind, type)),
+    ],
     inPlace: [
       [0, 0],
       [0, 1],

@@ -2,8 +2,20 @@
 import { Layout, Opcode } from '../../as/protocol.ts';
 import { sizeOf, stridesOf } from '../core/tensor.ts';
 import type { Value } from '../ir/graph.ts';
-import { f32, i32, read, type WasmKernel, write, writePart } from '../ir/kernel.ts';
+import {
+  f32,
+  i32,
+  read,
+  reads,
+  type WasmKernel,
+  type WebgpuKernel,
+  write,
+  writePart,
+  writes,
+  writesPart,
+} from '../ir/kernel.ts';
 import { outerFive } from './outer.ts';
+import { eachKernel, float, offsets, vectorKernel } from './wgsl.ts';
 
 /** y[yOffset + i·yStrides] = x[xOffset + i·xStrides] for all i in `dims`; offsets and strides in elements. */
 export interface BoxCopy {
@@ -100,6 +112,22 @@ export function fillKernel(y: Value, value: number): WasmKernel {
     tiles: Math.ceil(count / Layout.TILE),
     args: [write(y), i32(count), y.dtype === 'f32' ? f32(value) : i32(value)],
   };
+}
+
+/** The copy on WebGPU, as bits; none when the box is empty. `part`: other kernels of the node write the rest of y. */
+export function copyShaders(x: Value, y: Value, box: BoxCopy, part = false): WebgpuKernel[] {
+  const { dims, xs, ys } = collapse(box);
+  const args = [reads('x', x, 'u32'), (part ? writesPart : writes)('y', y, 'u32')];
+  const walks = { px: { start: box.xOffset, strides: xs }, py: { start: box.yOffset, strides: ys } };
+  const count = sizeOf(box.dims);
+  return count ? [eachKernel(count, args, `${offsets('i', dims, walks)}y[py] = x[px];`)] : [];
+}
+
+/** Sets all of y to one value, on WebGPU. */
+export function fillShader(y: Value, value: number): WebgpuKernel {
+  const f = y.dtype === 'f32';
+  const text = f ? `vec4f(${float(value)})` : `vec4i(${value}i)`;
+  return vectorKernel(sizeOf(y.shape), [writes('y', y, f ? 'vec4f' : 'vec4i')], `y[i] = ${text};`);
 }
 
 /** The same copy as plain loops. */

@@ -4,8 +4,10 @@ import { Layout, Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { showType, sizeOf, type Tensor } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
-import { f32, i32, read, type WasmKernel, write } from '../ir/kernel.ts';
+import { f32, i32, read, reads, type WasmKernel, write, writes } from '../ir/kernel.ts';
 import { defineOp, noGrad, type OpDef } from '../ir/op.ts';
+import { derivativeFunction, unaryFunction } from './elementwise-wgsl.ts';
+import { vectorKernel } from './wgsl.ts';
 
 export interface UnaryAttrs {
   readonly alpha?: number;
@@ -109,6 +111,11 @@ function defineUnary(name: string, rule: Rule): { op: OpDef<UnaryAttrs>; gradOp:
         },
       ];
     },
+    webgpu({ inputs: [ref, dy], outputs: [dx], attrs }) {
+      const args = [writes('dx', dx, 'vec4f'), reads('ref_', ref!, 'vec4f'), reads('dy', dy!, 'vec4f')];
+      const body = 'dx[i] = dy[i] * derivative(ref_[i]);';
+      return [vectorKernel(sizeOf(dx.shape), args, body, derivativeFunction(rule.kind, attrs))];
+    },
     inPlace: [[0, 1]],
   });
   const op = defineOp<UnaryAttrs>({
@@ -132,6 +139,12 @@ function defineUnary(name: string, rule: Rule): { op: OpDef<UnaryAttrs>; gradOp:
           tiles: tiles(count),
           args: [read(x), write(y), i32(count), i32(rule.kind), f32(attrs.alpha ?? 0), f32(attrs.beta ?? 0)],
         },
+      ];
+    },
+    webgpu({ inputs: [x], outputs: [y], attrs }) {
+      const args = [writes('y', y, 'vec4f'), reads('x', x!, 'vec4f')];
+      return [
+        vectorKernel(sizeOf(y.shape), args, 'y[i] = unary(x[i]);', unaryFunction('unary', rule.kind, attrs)),
       ];
     },
     inPlace: [[0, 0]],

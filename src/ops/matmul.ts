@@ -7,6 +7,7 @@ import { broadcastShapes } from './binary.ts';
 import { absorbActivation, type Epilogue } from './conv-shape.ts';
 import { activationFunction } from './elementwise.ts';
 import { gemmKernels, linearKernels, type Operand } from './gemm-kernels.ts';
+import { gemmShader } from './gemm-webgpu.ts';
 import { reduceSum, sumTo } from './reduce.ts';
 
 export interface MatmulAttrs extends Epilogue {
@@ -156,6 +157,10 @@ export const matmulOp: OpDef<MatmulAttrs> = defineOp<MatmulAttrs>({
       );
     });
   },
+  webgpu({ inputs: [a, b], outputs: [y], attrs }) {
+    const { m, n, k, as, bs, batch } = problem(a!.shape, b!.shape, y.shape, attrs);
+    return [gemmShader(a!, b!, null, y, { m, n, k, a: as, b: bs, batch }, attrs)];
+  },
   absorb: absorbActivation,
 });
 
@@ -200,6 +205,12 @@ export const linearOp: OpDef<Epilogue> = defineOp<Epilogue>({
     const [m, k] = x!.shape;
     const n = w!.shape[0];
     return linearKernels(x!, w!, b, y, { m, n, k }, attrs);
+  },
+  webgpu({ inputs: [x, w, b], outputs: [y], attrs }) {
+    const [m, k] = x!.shape;
+    const n = w!.shape[0];
+    const operands = { a: { row: k, column: 1 }, b: { row: 1, column: k } };
+    return [gemmShader(x!, w!, b, y, { m, n, k, ...operands }, attrs)];
   },
   absorb: absorbActivation,
 });

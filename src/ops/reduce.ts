@@ -6,7 +6,7 @@ import { type Shape, showType, sizeOf, stridesOf, type Tensor, type TensorType }
 import { apply1, type Value } from '../ir/graph.ts';
 import { i32, read, write } from '../ir/kernel.ts';
 import { defineOp, type OpDef } from '../ir/op.ts';
-import { type BoxCopy, copyKernels, copyReference } from './box.ts';
+import { type BoxCopy, copyKernels, copyReference, copyShaders } from './box.ts';
 import { unary } from './elementwise.ts';
 import { reshape, transpose } from './shape.ts';
 
@@ -117,6 +117,7 @@ const expandOp = defineOp<{ readonly shape: Shape }>({
   grad: ({ inputs: [x] }, [dy]) => [sumTo(dy!, x!.shape)],
   reference: ([x], [y], { shape }) => copyReference(x!.data, y.data, expandBox(x!, shape)),
   wasm: ({ inputs: [x], outputs: [y], attrs }) => copyKernels('expand', x!, y, expandBox(x!, attrs.shape)),
+  webgpu: ({ inputs: [x], outputs: [y], attrs }) => copyShaders(x!, y, expandBox(x!, attrs.shape)),
 });
 
 /** x stretched to a shape it broadcasts to. */

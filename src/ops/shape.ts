@@ -3,7 +3,7 @@ import { check } from '../core/error.ts';
 import { type Shape, sameShape, showType, sizeOf, stridesOf, type TensorType } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
 import { defineOp } from '../ir/op.ts';
-import { type BoxCopy, copyKernels, copyReference, fillKernel } from './box.ts';
+import { type BoxCopy, copyKernels, copyReference, copyShaders, fillKernel, fillShader } from './box.ts';
 
 const isSize = (d: number): boolean => Number.isInteger(d) && d >= 0;
 
@@ -22,6 +22,7 @@ const reshapeOp = defineOp<{ readonly shape: Shape }>({
     y.data.set(x!.data);
   },
   wasm: () => [],
+  webgpu: () => [],
   view: true,
 });
 
@@ -63,6 +64,7 @@ const transposeOp = defineOp<{ readonly perm: readonly number[] }>({
   reference: ([x], [y], { perm }) => copyReference(x!.data, y.data, transposeBox(x!, perm)),
   wasm: ({ inputs: [x], outputs: [y], attrs }) =>
     copyKernels('transpose', x!, y, transposeBox(x!, attrs.perm)),
+  webgpu: ({ inputs: [x], outputs: [y], attrs }) => copyShaders(x!, y, transposeBox(x!, attrs.perm)),
 });
 
 /** Permutes dimensions: y.shape[i] = x.shape[perm[i]]. */
@@ -124,6 +126,7 @@ const sliceOp = defineOp<SliceAttrs>({
   grad: ({ inputs: [x], attrs }, [dy]) => [apply1(placeOp, [dy!], { ...attrs, shape: x!.shape, value: 0 })],
   reference: ([x], [y], attrs) => copyReference(x!.data, y.data, sliceBox(x!, attrs)),
   wasm: ({ inputs: [x], outputs: [y], attrs }) => copyKernels('slice', x!, y, sliceBox(x!, attrs)),
+  webgpu: ({ inputs: [x], outputs: [y], attrs }) => copyShaders(x!, y, sliceBox(x!, attrs)),
 });
 
 /** Elements starts, starts + steps, … of each dimension, `sizes` of them; steps may be negative. */
@@ -157,6 +160,9 @@ const placeOp = defineOp<PlaceAttrs>({
   },
   wasm({ inputs: [x], outputs: [y], attrs }) {
     return [fillKernel(y, attrs.value), ...copyKernels('pad', x!, y, turned(sliceBox(y, attrs)), true)];
+  },
+  webgpu({ inputs: [x], outputs: [y], attrs }) {
+    return [fillShader(y, attrs.value), ...copyShaders(x!, y, turned(sliceBox(y, attrs)), true)];
   },
 });
 
@@ -223,6 +229,10 @@ const concatOp = defineOp<{ readonly axis: number }>({
     const boxes = concatBoxes(inputs, y, axis);
     return inputs.flatMap((x, i) => copyKernels('concat', x!, y, boxes[i], true));
   },
+  webgpu({ inputs, outputs: [y], attrs: { axis } }) {
+    const boxes = concatBoxes(inputs, y, axis);
+    return inputs.flatMap((x, i) => copyShaders(x!, y, boxes[i], true));
+  },
 });
 
 function concatBoxes(xs: readonly (TensorType | null)[], y: TensorType, axis: number): BoxCopy[] {
@@ -250,6 +260,7 @@ export const identityOp = defineOp<null>({
   grad: (_, [dy]) => [dy],
   reference: ([x], [y]) => copyReference(x!.data, y.data, wholeBox(x!)),
   wasm: ({ inputs: [x], outputs: [y] }) => copyKernels('identity', x!, y, wholeBox(x!)),
+  webgpu: ({ inputs: [x], outputs: [y] }) => copyShaders(x!, y, wholeBox(x!)),
 });
 
 export const shapeOps = {

@@ -7,7 +7,7 @@ import type { Graph, Node, Value } from '../ir/graph.ts';
 import type { Buffer, Access as BufferAccess } from '../ir/kernel.ts';
 import type { OpDef } from '../ir/op.ts';
 import { identityOp } from '../ops/shape.ts';
-import { type Lifetime, lowerBound, planMemory } from './memory.ts';
+import { type Lifetime, lowerBound, planBuffers, planMemory } from './memory.ts';
 import { type Program, programOf } from './program.ts';
 import { type Access, schedule } from './schedule.ts';
 import { assignStorage, type Storage } from './storage.ts';
@@ -23,6 +23,11 @@ export interface KernelLike {
 export interface Target<K extends KernelLike> {
   /** Alignment of every buffer in bytes. */
   readonly align: number;
+  /**
+   * 'offsets': one memory, and kernels between two barriers run side by side. 'buffers': whole buffers, which a kernel
+   * may not both read and write under two names, and every kernel waits for those before it.
+   */
+  readonly memory: 'offsets' | 'buffers';
   lower(node: Node): readonly K[];
 }
 
@@ -42,6 +47,8 @@ export interface Plan<K> {
   /** Results, with the storage that holds each after a run. */
   readonly outputs: ReadonlyMap<string, { readonly value: Value; readonly storage: Storage }>;
   readonly constants: readonly Storage[];
+  /** Sizes in bytes of what holds the arena: of one memory, or of the buffers. */
+  readonly arena: readonly number[];
   readonly memory: PlanMemory;
 }
 
@@ -72,10 +79,10 @@ export function compile<K extends KernelLike>(graph: Graph, target: Target<K>): 
     const s = storages.of(b);
     if (s.region === 'arena') s.region = 'persistent';
   }
-  const first = withBarriers(prologue, storages.of);
-  const rest = withBarriers(steps, storages.of);
-  const persistent = placePersistent(prologue, storages.of, target.align);
-  const arena = placeArena(rest, target.align);
+  const first = withBarriers(prologue, storages.of, target);
+  const rest = withBarriers(steps, storages.of, target);
+  const persistent = placePersistent(prologue, storages.of, target);
+  const { sizes, arenaLowerBound } = placeArena(rest, target);
   return {
     graph,
     prologue: first.map((s) => s.step),
@@ -85,7 +92,8 @@ export function compile<K extends KernelLike>(graph: Graph, target: Target<K>): 
       [...program.outputs].map(([name, value]) => [name, { value, storage: storages.of(value) }]),
     ),
     constants: constantsOf(all, program.outputs.values(), storages.of),
-    memory: { ...arena, persistent },
+    arena: sizes,
+    memory: { arena: sizes.reduce((a, b) => a + b, 0), arenaLowerBound, persistent },
   };
 }
 
@@ -143,6 +151,7 @@ interface Scheduled<K> {
 function withBarriers<K extends KernelLike>(
   kernels: readonly { kernel: K; label: string }[],
   of: (b: Buffer) => Storage,
+  target: Target<K>,
 ): Scheduled<K>[] {
   const access = kernels.map(({ kernel }): Access => {
     const used = buffersOf(kernel);
@@ -150,7 +159,7 @@ function withBarriers<K extends KernelLike>(
       used.filter((a) => kinds.includes(a.access)).map((a) => of(a.buffer));
     return { reads: pick('read', 'readwrite'), writes: pick('write', 'readwrite'), parts: pick('part') };
   });
-  const groups = schedule(access);
+  const groups = target.memory === 'buffers' ? access.map((_, i) => i) : schedule(access);
   return kernels.map(({ kernel, label }, i) => ({
     step: { kernel, label, barrierBefore: i > 0 && groups[i] !== groups[i - 1] },
     access: access[i],
@@ -164,7 +173,7 @@ const storagesOf = ({ access }: { access: Access }): Storage[] => [
   ...access.parts,
 ];
 
-function placeArena<K>(steps: readonly Scheduled<K>[], align: number) {
+function placeArena<K extends KernelLike>(steps: readonly Scheduled<K>[], { memory, align }: Target<K>) {
   const lives = new Map<Storage, { bytes: number; first: number; last: number }>();
   for (const s of steps) {
     for (const storage of storagesOf(s)) {
@@ -175,20 +184,22 @@ function placeArena<K>(steps: readonly Scheduled<K>[], align: number) {
     }
   }
   const list: Lifetime[] = [...lives.values()];
-  const { offsets, bytes } = planMemory(list, align);
+  const one = memory === 'offsets' ? planMemory(list, align) : null;
+  const { offsets, sizes } = one ? { offsets: one.offsets, sizes: [one.bytes] } : planBuffers(list, align);
   [...lives.keys()].forEach((storage, i) => {
     storage.offset = offsets[i];
   });
-  return { arena: bytes, arenaLowerBound: lowerBound(list, align) };
+  return { sizes, arenaLowerBound: lowerBound(list, align) };
 }
 
 /** Everything the prologue writes stays; its temporaries are few and share nothing. */
 function placePersistent<K extends KernelLike>(
   prologue: readonly { kernel: K }[],
   of: (b: Buffer) => Storage,
-  align: number,
+  { memory, align }: Target<K>,
 ): number {
   let bytes = 0;
+  let count = 0;
   for (const { kernel } of prologue) {
     for (const { buffer } of buffersOf(kernel)) {
       const s = of(buffer);
@@ -199,7 +210,7 @@ function placePersistent<K extends KernelLike>(
         );
       }
       if (s.region !== 'persistent' || s.offset >= 0) continue;
-      s.offset = bytes;
+      s.offset = memory === 'buffers' ? count++ : bytes;
       bytes += Math.ceil(s.bytes / align) * align;
     }
   }

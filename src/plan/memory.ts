@@ -29,6 +29,31 @@ export function planMemory(lives: readonly Lifetime[], align: number): { offsets
   return { offsets, bytes: total };
 }
 
+/**
+ * The same with whole buffers: instead of offsets their numbers, and the size of every buffer, which is that of the
+ * first it was made for. Later, smaller ones take the smallest that is free while they live.
+ */
+export function planBuffers(
+  lives: readonly Lifetime[],
+  align: number,
+): { offsets: number[]; sizes: number[] } {
+  const offsets = new Array<number>(lives.length).fill(0);
+  const order = lives.map((_, i) => i).sort((a, b) => lives[b].bytes - lives[a].bytes || a - b);
+  const sizes: number[] = [];
+  const users: Lifetime[][] = [];
+  for (const i of order) {
+    const { first, last, bytes } = lives[i];
+    let at = users.findLastIndex((list) => list.every((l) => l.last < first || l.first > last));
+    if (at < 0) {
+      at = users.push([]) - 1;
+      sizes.push(alignUp(bytes, align));
+    }
+    users[at].push(lives[i]);
+    offsets[i] = at;
+  }
+  return { offsets, sizes };
+}
+
 /** `placed` is sorted by offset. */
 function smallestGap(
   lives: readonly Lifetime[],

@@ -9,7 +9,10 @@ import type { Program } from './program.ts';
 
 export type Region = 'variable' | 'input' | 'constant' | 'output' | 'arena' | 'persistent';
 
-/** A piece of memory. `offset` counts from the start of its region and is set for 'arena' and 'persistent'. */
+/**
+ * A piece of memory. `offset` counts from the start of its region and is set for 'arena' and 'persistent'; for a
+ * target with whole buffers it is the number of the buffer.
+ */
 export interface Storage {
   readonly bytes: number;
   region: Region;

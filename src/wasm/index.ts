@@ -34,6 +34,7 @@ export interface WasmOptions {
 /** How the planner sees this backend; needs no memory, so plans can be made and studied without running them. */
 export const wasmTarget: Target<WasmKernel> = {
   align: Layout.ALIGN,
+  memory: 'offsets',
   lower: (node: Node) => node.op.wasm(node),
 };
 

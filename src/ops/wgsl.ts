@@ -1,0 +1,83 @@
+/** Building blocks of shaders that the operators share: literals, index arithmetic, elementwise kernels. */
+import type { WebgpuArg, WebgpuKernel } from '../ir/kernel.ts';
+
+/** Invocations of a workgroup where nothing speaks for another number. */
+export const GROUP = 64;
+
+const LARGEST = 3.4028234663852886e38;
+
+/** An f32 literal; what is infinite becomes the largest finite number, because WGSL has no other. */
+export function float(value: number): string {
+  const finite = Math.max(-LARGEST, Math.min(LARGEST, Math.fround(value)));
+  return finite < 0 || Object.is(finite, -0) ? `(-${-finite}f)` : `${finite}f`;
+}
+
+/** A u32 literal; negative numbers wrap, so that sums with them come out right. */
+export const uint = (value: number): string => `${value >>> 0}u`;
+
+/** An offset that moves by `strides` (in elements) from `start`. */
+export interface Walk {
+  readonly start?: number;
+  readonly strides: readonly number[];
+}
+
+/**
+ * Statements that declare one offset for each walk: where the element number `index` of a box of `dims` lies. They
+ * leave `index` alone.
+ */
+export function offsets(
+  index: string,
+  dims: readonly number[],
+  walks: Readonly<Record<string, Walk>>,
+): string {
+  const names = Object.keys(walks);
+  const lines = names.map((name) => `var ${name} = ${uint(walks[name].start ?? 0)};`);
+  const kept = dims.map((size, d) => ({ size, d })).filter(({ size }) => size !== 1);
+  if (kept.length) lines.push(`var rest_ = ${index};`);
+  kept.reverse().forEach(({ size, d }, i) => {
+    const last = i === kept.length - 1;
+    const at = last ? 'rest_' : `(rest_ % ${uint(size)})`;
+    for (const name of names) {
+      const stride = walks[name].strides[d];
+      if (stride) lines.push(`${name} += ${stride === 1 ? at : `${at} * ${uint(stride)}`};`);
+    }
+    if (!last) lines.push(`rest_ /= ${uint(size)};`);
+  });
+  return `${lines.join('\n')}\n`;
+}
+
+/** An invocation for each of `count` items: `body` with the item's number `i`. */
+export function eachKernel(
+  count: number,
+  args: readonly WebgpuArg[],
+  body: string,
+  functions = '',
+): WebgpuKernel {
+  const wgsl = `${functions}
+fn run(group: u32, local: u32) {
+  let i = group * ${GROUP}u + local;
+  if (i >= ${uint(count)}) { return; }
+  ${body}
+}`;
+  return { wgsl, workgroups: Math.ceil(count / GROUP), size: GROUP, args };
+}
+
+/**
+ * The same for vectors of four of `count` elements, which need not divide: buffers are longer than their tensors. The
+ * text does not hold the count, so that all sizes share a pipeline.
+ * @param args the first is of vectors, and of `count` elements
+ */
+export function vectorKernel(
+  count: number,
+  args: readonly WebgpuArg[],
+  body: string,
+  functions = '',
+): WebgpuKernel {
+  const wgsl = `${functions}
+fn run(group: u32, local: u32) {
+  let i = group * ${GROUP}u + local;
+  if (i >= arrayLength(&${args[0].name})) { return; }
+  ${body}
+}`;
+  return { wgsl, workgroups: Math.ceil(count / 4 / GROUP), size: GROUP, args };
+}

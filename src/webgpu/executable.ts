@@ -1,0 +1,197 @@
+/** A plan in the GPU's memory, and its replay. */
+import type { Executable, StepTime } from '../backend.ts';
+import { check } from '../core/error.ts';
+import { bytesOf, type Tensor, type TensorType } from '../core/tensor.ts';
+import type { WebgpuArg, WebgpuKernel } from '../ir/kernel.ts';
+import type { Plan, PlanMemory } from '../plan/compile.ts';
+import { checkFeeds } from '../plan/feeds.ts';
+import type { Storage } from '../plan/storage.ts';
+import { ALIGN, type Gpu, Usage } from './gpu.ts';
+import { profileProgram } from './profile.ts';
+import { type Place, Program } from './program.ts';
+import { Staging } from './readback.ts';
+import type { WebgpuStore } from './store.ts';
+
+const USAGE = Usage.STORAGE | Usage.COPY_SRC | Usage.COPY_DST;
+const padded = (bytes: number): number => Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN);
+
+export class WebgpuExecutable implements Executable {
+  readonly inputs: ReadonlyMap<string, TensorType>;
+  readonly outputs: ReadonlyMap<string, TensorType>;
+  readonly memory: PlanMemory;
+  readonly #own: GPUBuffer[] = [];
+  readonly #placed = new Map<Storage, GPUBuffer>();
+  readonly #arena: GPUBuffer[] = [];
+  #staging!: Staging;
+  #prologue!: Program;
+  #program!: Program;
+  #version = 0;
+  #ran = false;
+  #disposed = false;
+
+  private constructor(
+    readonly plan: Plan<WebgpuKernel>,
+    private readonly gpu: Gpu,
+    private readonly store: WebgpuStore,
+  ) {
+    this.inputs = plan.graph.inputs;
+    this.outputs = plan.graph.outputs;
+    this.memory = plan.memory;
+  }
+
+  #place(): void {
+    const { plan, gpu } = this;
+    for (const bytes of plan.arena) this.#arena.push(this.#buffer(bytes));
+    const storages = [
+      ...plan.constants,
+      ...[...plan.graph.inputs.values()].map((v) => plan.storageOf(v)),
+      ...[...plan.outputs.values()].map((o) => o.storage).filter((s) => s.region === 'output'),
+    ];
+    for (const s of storages) if (!this.#placed.has(s)) this.#placed.set(s, this.#buffer(s.bytes));
+    for (const s of plan.constants) this.#write(s, s.tensor as Tensor);
+    this.#staging = new Staging(
+      gpu,
+      [...plan.outputs.values()].map((o) => bytesOf(o.value)),
+    );
+  }
+
+  /** @throws LensletError 'memory' when it does not fit, 'kernel', 'device', 'unknown' or 'shape' */
+  static async create(plan: Plan<WebgpuKernel>, gpu: Gpu, store: WebgpuStore): Promise<WebgpuExecutable> {
+    store.checkFits(plan.graph.variables.values());
+    const made = new WebgpuExecutable(plan, gpu, store);
+    try {
+      await gpu.checked(() => made.#place());
+      const placeOf = (arg: WebgpuArg): Place => {
+        const s = plan.storageOf(arg.buffer);
+        return { buffer: made.#bufferOf(s), bytes: padded(s.bytes) };
+      };
+      made.#prologue = await Program.create(gpu, plan.prologue, placeOf);
+      made.#program = await Program.create(gpu, plan.steps, placeOf);
+      return made;
+    } catch (error) {
+      made.dispose();
+      throw error;
+    }
+  }
+
+  #buffer(bytes: number): GPUBuffer {
+    const made = this.gpu.buffer(bytes, USAGE);
+    this.#own.push(made);
+    return made;
+  }
+
+  /** Where a storage is; what is kept from run to run gets its buffer on first sight. */
+  #bufferOf(s: Storage): GPUBuffer {
+    if (s.region === 'variable') return this.store.bufferOf(s.name as string);
+    if (s.region === 'arena') return this.#arena[s.offset];
+    let buffer = this.#placed.get(s);
+    if (!buffer) this.#placed.set(s, (buffer = this.#buffer(s.bytes)));
+    return buffer;
+  }
+
+  #write(s: Storage, { data }: Tensor): void {
+    if (data.length)
+      this.gpu.device.queue.writeBuffer(this.#bufferOf(s), 0, data as Float32Array<ArrayBuffer>);
+  }
+
+  async run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+    this.#checkAlive();
+    checkFeeds(this.inputs, feeds);
+    const read = await this.gpu.exclusive(async () => {
+      const { errors } = this.gpu.watched(() => {
+        for (const [name, value] of this.plan.graph.inputs)
+          this.#write(this.plan.storageOf(value), feeds[name]);
+      });
+      await errors;
+      return this.#execute((encoder) => this.#copyOutputs(encoder));
+    });
+    return this.#tensors(await read());
+  }
+
+  async replay(): Promise<void> {
+    this.#checkAlive();
+    check(
+      this.#ran || !this.inputs.size,
+      'unknown',
+      () => 'There are no inputs to run with again; run first.',
+    );
+    await this.gpu.exclusive(() => this.#execute(() => {}));
+    await this.gpu.wait(this.gpu.device.queue.onSubmittedWorkDone());
+  }
+
+  async results(): Promise<Record<string, Tensor>> {
+    this.#checkAlive();
+    const read = await this.gpu.exclusive(async () => {
+      const { result, errors } = this.gpu.watched(() => {
+        const encoder = this.gpu.device.createCommandEncoder();
+        const copies = this.#copyOutputs(encoder);
+        this.gpu.device.queue.submit([encoder.finish()]);
+        return copies;
+      });
+      await errors;
+      return result;
+    });
+    return this.#tensors(await read());
+  }
+
+  /** Prologue where variables were written from outside, then the steps. */
+  async #execute<T>(append: (encoder: GPUCommandEncoder) => T): Promise<T> {
+    this.#checkAlive();
+    if (this.#version !== this.store.version) await this.#prologue.run();
+    this.#version = this.store.version;
+    let result!: T;
+    try {
+      await this.#program.run((encoder) => {
+        result = append(encoder);
+      });
+    } finally {
+      // Variables change even when something failed half-way: prologues of others that read them run again.
+      if (this.plan.graph.updates.size) this.#version = ++this.store.version;
+    }
+    this.#ran = true;
+    return result;
+  }
+
+  #copyOutputs(encoder: GPUCommandEncoder): () => Promise<ArrayBuffer[]> {
+    const sources = [...this.plan.outputs.values()].map((o) => this.#bufferOf(o.storage));
+    return this.#staging.copy(encoder, sources);
+  }
+
+  #tensors(copies: readonly ArrayBuffer[]): Record<string, Tensor> {
+    const named = [...this.plan.outputs].map(([name, { value }], i) => {
+      const data = value.dtype === 'f32' ? new Float32Array(copies[i]) : new Int32Array(copies[i]);
+      return [name, { dtype: value.dtype, shape: value.shape, data }];
+    });
+    return Object.fromEntries(named);
+  }
+
+  async profile(): Promise<readonly StepTime[]> {
+    this.#checkAlive();
+    // The prologue first, and the cut of long steps known.
+    await this.replay();
+    return this.gpu.exclusive(async () => {
+      try {
+        return await profileProgram(this.gpu, this.#program);
+      } finally {
+        if (this.plan.graph.updates.size) this.#version = ++this.store.version;
+      }
+    });
+  }
+
+  #checkAlive(): void {
+    check(
+      !this.#disposed && !this.store.disposed,
+      'value',
+      () => 'This executable or its variables have been disposed of; load the graph again.',
+    );
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const b of this.#own) this.gpu.free(b);
+    this.#staging?.dispose();
+    this.#prologue?.dispose();
+    this.#program?.dispose();
+  }
+}

@@ -1,0 +1,88 @@
+/** The WebGPU backend: the plan of the WASM backend, as dispatches of shaders. */
+import type { Backend, Executable, VariableStore } from '../backend.ts';
+import { check, LensletError } from '../core/error.ts';
+import type { Graph, Node } from '../ir/graph.ts';
+import type { WebgpuKernel } from '../ir/kernel.ts';
+import { compile, type Target } from '../plan/compile.ts';
+import { WebgpuExecutable } from './executable.ts';
+import { ALIGN, Gpu } from './gpu.ts';
+import { WebgpuStore } from './store.ts';
+
+/** How the planner sees this backend; needs no device, so plans can be made and studied without one. */
+export const webgpuTarget: Target<WebgpuKernel> = {
+  align: ALIGN,
+  memory: 'buffers',
+  lower(node: Node) {
+    const kernels = node.op.webgpu?.(node);
+    check(kernels, 'unsupported', () => `"${node.op.name}" has no kernel for WebGPU.`);
+    return kernels;
+  },
+};
+
+/** What is used where an adapter has more than every adapter must have. */
+const WANTED_LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
+const WANTED_FEATURES = ['timestamp-query'] as const;
+
+export interface AdapterInfo {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** Runs on the processor: works, but is no gain. */
+  readonly software: boolean;
+}
+
+export class WebgpuBackend implements Backend {
+  readonly name = 'webgpu';
+  readonly #gpu: Gpu;
+
+  private constructor(
+    readonly device: GPUDevice,
+    readonly adapter: AdapterInfo,
+  ) {
+    this.#gpu = new Gpu(device);
+  }
+
+  /** @throws LensletError 'unsupported' when the adapter gives no device */
+  static async create(adapter: GPUAdapter): Promise<WebgpuBackend> {
+    const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]]));
+    const requiredFeatures = WANTED_FEATURES.filter((name) => adapter.features.has(name));
+    let device: GPUDevice;
+    try {
+      device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
+    } catch (error) {
+      throw new LensletError('unsupported', `The GPU cannot be used: ${(error as Error).message}`);
+    }
+    const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+    const software =
+      isFallbackAdapter || /swiftshader|llvmpipe|basic render/i.test(`${architecture} ${description}`);
+    return new WebgpuBackend(device, { vendor, architecture, description, software });
+  }
+
+  /** Bytes of the GPU's memory taken by stores and executables. */
+  get usedBytes(): number {
+    return this.#gpu.usedBytes;
+  }
+
+  /** Why the device can no longer be used; null while it can. Every run after that throws this. */
+  get lost(): LensletError | null {
+    return this.#gpu.lost;
+  }
+
+  createStore(): WebgpuStore {
+    return new WebgpuStore(this.#gpu);
+  }
+
+  async load(graph: Graph, store: VariableStore): Promise<Executable> {
+    if (!(store instanceof WebgpuStore) || store.gpu !== this.#gpu) {
+      throw new LensletError(
+        'value',
+        'The variables live in another backend; create the store with this one.',
+      );
+    }
+    return WebgpuExecutable.create(compile(graph, webgpuTarget), this.#gpu, store);
+  }
+
+  dispose(): void {
+    this.device.destroy();
+  }
+}
