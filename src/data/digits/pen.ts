@@ -60,21 +60,22 @@ function catmullRom(v: Float32Array, before: number, i: number, after: number, t
 }
 
 /**
- * Ink of a round pen on a size × size canvas, 0 … 1, over what is there: pixel (i, j) covers
+ * Ink of a round pen on a width × height canvas, 0 … 1, over what is there: pixel (i, j) covers
  * [i, i+1) × [j, j+1), edges are ramps `edge` pixels wide.
  */
-export function ink(canvas: Float32Array, size: number, trace: Trace, edge: number): void {
+export function ink(canvas: Float32Array, width: number, height: number, trace: Trace, edge: number): void {
   for (let i = 0; i < trace.length; i++) {
     // A point without a next one is a dot.
     const next = i + 1 < trace.length && !trace.up[i + 1] ? i + 1 : i;
     if (next === i && !trace.up[i]) continue;
-    inkSegment(canvas, size, trace, i, next, edge);
+    inkSegment(canvas, width, height, trace, i, next, edge);
   }
 }
 
 function inkSegment(
   canvas: Float32Array,
-  size: number,
+  width: number,
+  height: number,
   trace: Trace,
   i: number,
   j: number,
@@ -89,9 +90,9 @@ function inkSegment(
   const reach = Math.max(ra, ra + dr) + edge / 2;
   const inverse = 1 / Math.max(dx * dx + dy * dy, 1e-12);
   const x0 = Math.max(0, Math.floor(Math.min(ax, ax + dx) - reach));
-  const x1 = Math.min(size - 1, Math.floor(Math.max(ax, ax + dx) + reach));
+  const x1 = Math.min(width - 1, Math.floor(Math.max(ax, ax + dx) + reach));
   const y0 = Math.max(0, Math.floor(Math.min(ay, ay + dy) - reach));
-  const y1 = Math.min(size - 1, Math.floor(Math.max(ay, ay + dy) + reach));
+  const y1 = Math.min(height - 1, Math.floor(Math.max(ay, ay + dy) + reach));
   for (let y = y0; y <= y1; y++) {
     const py = y + 0.5 - ay;
     for (let x = x0; x <= x1; x++) {
@@ -100,7 +101,7 @@ function inkSegment(
       const ex = px - t * dx;
       const ey = py - t * dy;
       const cover = 0.5 + (ra + t * dr - Math.sqrt(ex * ex + ey * ey)) / edge;
-      const at = y * size + x;
+      const at = y * width + x;
       if (cover > (canvas[at] as number)) canvas[at] = Math.min(1, cover);
     }
   }

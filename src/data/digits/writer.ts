@@ -29,18 +29,19 @@ export const newDesk = (): Desk => ({
 /** Writes `digit` in a hand drawn from `random` to `out`, 28×28, ink 255 on 0. */
 export function writeDigit(desk: Desk, digit: number, random: Random, out: Uint8Array): void {
   const { trace, canvas } = desk;
-  drawStrokes(desk, pick(GLYPHS[digit] as readonly Glyph[], random), random);
+  const glyph = pick(GLYPHS[digit] as readonly Glyph[], random);
+  drawStrokes(desk, glyph, random.between(0.02, 0.08), random.uniform() < 0.3, random);
   distort(trace, random);
   slant(trace, random);
   const width = penWidth(random);
   fitBox(trace, width / 2);
   press(trace, width / 2, random);
   canvas.fill(0);
-  ink(canvas, SIZE, trace, random.between(0.9, 1.5));
+  ink(canvas, SIZE, SIZE, trace, random.between(0.9, 1.5));
   develop(canvas, out, random);
 }
 
-function pick(glyphs: readonly Glyph[], random: Random): Glyph {
+export function pick(glyphs: readonly Glyph[], random: Random): Glyph {
   const total = glyphs.reduce((sum, g) => sum + g.weight, 0);
   let left = random.between(0, total);
   return glyphs.find((g) => (left -= g.weight) < 0) ?? (glyphs[0] as Glyph);
@@ -49,10 +50,17 @@ function pick(glyphs: readonly Glyph[], random: Random): Glyph {
 /** Correlation of how far adjacent control points are missed. */
 const DRIFT = 0.4;
 
-/** The glyph's strokes through control points that a hand has missed a little, ends cut or not reached. */
-function drawStrokes({ trace, x, y, corner }: Desk, glyph: Glyph, random: Random): void {
-  const care = random.between(0.02, 0.08);
-  const rounded = random.uniform() < 0.3;
+/**
+ * The glyph's strokes, 0 … 1 high, through control points that a hand has missed by about `care`, ends cut or not
+ * reached; `rounded` runs smoothly through corners.
+ */
+export function drawStrokes(
+  { trace, x, y, corner }: Desk,
+  glyph: Glyph,
+  care: number,
+  rounded: boolean,
+  random: Random,
+): void {
   trace.length = 0;
   for (const stroke of glyph.strokes) {
     // Where the hand is off by; strokes begin off on their own, then drift.
@@ -75,12 +83,12 @@ function drawStrokes({ trace, x, y, corner }: Desk, glyph: Glyph, random: Random
 }
 
 /** Smooth distortion: halves of different size, and a few long waves. */
-function distort(trace: Trace, random: Random): void {
-  const bendX = 0.25 * random.normal();
-  const bendY = 0.35 * random.normal();
+export function distort(trace: Trace, random: Random, strength = 1): void {
+  const bendX = 0.25 * strength * random.normal();
+  const bendY = 0.35 * strength * random.normal();
   const waves = Array.from({ length: 3 }, () => ({
-    ax: 0.035 * random.normal(),
-    ay: 0.035 * random.normal(),
+    ax: 0.035 * strength * random.normal(),
+    ay: 0.035 * strength * random.normal(),
     kx: random.between(-5, 5),
     ky: random.between(-5, 5),
     phase: random.between(0, 2 * Math.PI),
@@ -140,7 +148,7 @@ function fitBox(trace: Trace, radius: number): void {
 }
 
 /** The pen's radius along its way: slowly varying pressure, and once in a while a skip. */
-function press(trace: Trace, radius: number, random: Random): void {
+export function press(trace: Trace, radius: number, random: Random): void {
   const amount = random.between(0, 0.25);
   const rate = random.between(0.05, 0.3);
   const phase = random.between(0, 2 * Math.PI);
