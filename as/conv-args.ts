@@ -20,6 +20,8 @@ export const enum PackArgs {
   TW = 60,
   TW_STRIDE = 64,
   PANELS = 68,
+  /** Rows of a panel at most. */
+  MOST = 72,
 }
 
 /**

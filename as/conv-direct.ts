@@ -9,6 +9,11 @@ import { panelCount, panelRows, panelStart } from './pack';
 import { ConvArgs, ConvDirectArgs, ConvDirectGradArgs } from './conv-args';
 import { fill, madd, storeFirst, sumLanes4 } from './simd';
 
+/** Channels of a panel at most. */
+// @ts-ignore: decorator
+@inline
+const QUAD: i32 = 4;
+
 /** Bytes from a tap to the next, from a row of the padded input to the next that is read, and between its channels. */
 let xStep: usize = 0, yStep: usize = 0, cStep: usize = 0;
 
@@ -97,14 +102,14 @@ export function convDirect(cmd: usize, tile: i32, scratch: usize): void {
   const a = load<usize>(cmd, ConvArgs.A) + (<usize>(g * m * c * taps) << 2), bias = load<usize>(cmd, ConvArgs.BIAS);
   copyInput(scratch, x, r0, r1);
 
-  const across = (ow + 3) >> 2, total = across * (r1 - r0), panels = panelCount(m);
+  const across = (ow + 3) >> 2, total = across * (r1 - r0), panels = panelCount(m, QUAD);
   const width = <usize>((across << 2) + (kw - 1) * dw) << 2;
   for (let q = 0; q < total; q += 2) {
     const row0 = q / across, i0 = (q % across) << 2, last = min(q + 1, total - 1), row1 = last / across, i1 = (last % across) << 2;
     const x0 = scratch + row0 * width + (i0 << 2), x1 = scratch + row1 * width + (i1 << 2);
     const n0 = min(4, ow - i0), n1 = last > q ? min(4, ow - i1) : 0;
     for (let p = 0; p < panels; p++) {
-      const first = panelStart(m, p), rows = panelRows(m, p);
+      const first = panelStart(m, p, QUAD), rows = panelRows(m, p, QUAD);
       const panel = a + (<usize>(first * c * taps) << 2), b = bias ? bias + (<usize>(g * m + first) << 2) : 0;
       const plane = y + first * yPlane, y0 = plane + (<usize>(row0 * ow + i0) << 2), y1 = plane + (<usize>(row1 * ow + i1) << 2);
       if (rows == 4) quads4(panel, x0, x1 - x0, b, y0, n0, y1, n1);

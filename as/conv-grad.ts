@@ -9,7 +9,7 @@ import { copyStrip, gemmPanels, KC } from './gemm';
 import {
   c, dh, dw, groups, h, kh, kw, loadGeometry, m, n, oh, ow, pixels, pl, pt, sh, sw, taps, w, xImage, xPlane, yImage, yPlane,
 } from './geometry';
-import { packColumns, packRun, panelCount, panelRows, panelStart } from './pack';
+import { MR, packColumns, packRun, panelCount, panelRows, panelStart } from './pack';
 import { SumPartialsArgs } from './args';
 import { ConvArgs, ConvFilterGradArgs, ConvScatterArgs } from './conv-args';
 import { fill } from './simd';
@@ -58,8 +58,8 @@ export function convScatter(cmd: usize, tile: i32, scratch: usize): void {
   // Panels that hold rows of these channels; rows of a neighbour's channel in the outer two are left out.
   const rows = c * taps, first = panelOf(rows, c0 * taps), last = panelOf(rows, (c0 + cs) * taps - 1) + 1;
   for (let p0 = first; p0 < last; p0 += panelBlock) {
-    const p1 = min(p0 + panelBlock, last), row0 = panelStart(rows, p0);
-    const r0 = max(row0, c0 * taps), r1 = min(panelStart(rows, p1), (c0 + cs) * taps);
+    const p1 = min(p0 + panelBlock, last), row0 = panelStart(rows, p0, MR);
+    const r0 = max(row0, c0 * taps), r1 = min(panelStart(rows, p1, MR), (c0 + cs) * taps);
     for (let y0 = 0; y0 < oh; y0 += rowBlock) {
       const y1 = min(y0 + rowBlock, oh);
       for (let x0 = 0; x0 < ow; x0 += columnBlock) {
@@ -90,7 +90,7 @@ function multiply(
 
 /** The panel that holds row r. */
 function panelOf(m: i32, r: i32): i32 {
-  const panels = panelCount(m), base = m / panels, more = m % panels, wide = more * (base + 1);
+  const panels = panelCount(m, MR), base = m / panels, more = m % panels, wide = more * (base + 1);
   return r < wide ? r / (base + 1) : more + (r - wide) / base;
 }
 
@@ -117,10 +117,10 @@ function addTaps(
 export function convFilterGrad(cmd: usize, tile: i32, scratch: usize): void {
   loadGeometry(cmd);
   const k = c * taps, perTile = load<i32>(cmd, ConvFilterGradArgs.TAPS), blocks = (k + perTile - 1) / perTile;
-  const panels = load<i32>(cmd, ConvFilterGradArgs.PANELS), mBlocks = (panelCount(m) + panels - 1) / panels;
+  const panels = load<i32>(cmd, ConvFilterGradArgs.PANELS), mBlocks = (panelCount(m, MR) + panels - 1) / panels;
   const r0 = (tile % blocks) * perTile, r1 = min(r0 + perTile, k), g = (tile / blocks) % groups;
-  const p0 = (tile / (blocks * groups)) % mBlocks * panels, p1 = min(p0 + panels, panelCount(m));
-  const row0 = panelStart(m, p0), rows = panelStart(m, p1) - row0;
+  const p0 = (tile / (blocks * groups)) % mBlocks * panels, p1 = min(p0 + panels, panelCount(m, MR));
+  const row0 = panelStart(m, p0, MR), rows = panelStart(m, p1, MR) - row0;
   const split = tile / (blocks * groups * mBlocks), splits = load<i32>(cmd, ConvFilterGradArgs.SPLITS);
 
   const ldc = <usize>k << 2, a = scratch + SLAB;
@@ -179,11 +179,11 @@ function tapOffsets(lanes: usize, r: i32, r1: i32, c0: i32): void {
 
 /** Packs panels [p0, p1) of dY at pixels [q0, q1) of images [n0, n1); `y` is the first panel's plane of image 0. */
 function packOutputs(to: usize, y: usize, p0: i32, p1: i32, n0: i32, n1: i32, q0: i32, q1: i32): void {
-  const run = q1 - q0, depth = (n1 - n0) * run, row0 = panelStart(m, p0);
+  const run = q1 - q0, depth = (n1 - n0) * run, row0 = panelStart(m, p0, MR);
   for (let i = n0; i < n1; i++) {
     const pixel = y + i * yImage + (q0 << 2);
     for (let p = p0; p < p1; p++) {
-      const row = panelStart(m, p) - row0, rows = panelRows(m, p);
+      const row = panelStart(m, p, MR) - row0, rows = panelRows(m, p, MR);
       packRun(to + (<usize>(row * depth + (i - n0) * run * rows) << 2), pixel + row * yPlane, rows, yPlane, run);
     }
   }

@@ -8,7 +8,7 @@ import { copyStrip, gemmPanels } from './gemm';
 import {
   c, dh, dw, h, kh, kw, loadGeometry, m, n, ow, pixels, pl, pt, sh, sw, taps, w, xImage, xPlane, yImage, yPlane,
 } from './geometry';
-import { panelCount, panelStart } from './pack';
+import { MR, panelCount, panelStart } from './pack';
 import { ConvArgs, ConvPadArgs } from './conv-args';
 import { Activation } from './kinds';
 import { addRange, copy, fill } from './simd';
@@ -125,15 +125,15 @@ let a: usize = 0, x: usize = 0, y: usize = 0;
 
 function loadTile(cmd: usize, tile: i32): void {
   const images = load<i32>(cmd, ConvArgs.IMAGES), columns = load<i32>(cmd, ConvArgs.COLUMNS);
-  const panels = load<i32>(cmd, ConvArgs.PANELS), mBlocks = (panelCount(m) + panels - 1) / panels;
+  const panels = load<i32>(cmd, ConvArgs.PANELS), mBlocks = (panelCount(m, MR) + panels - 1) / panels;
   const pixelBlocks = (pixels + columns - 1) / columns, imageBlocks = (n + images - 1) / images;
   q0 = (tile % pixelBlocks) * columns, q1 = min(q0 + columns, pixels);
   tile /= pixelBlocks;
   n0 = (tile % imageBlocks) * images, n1 = min(n0 + images, n);
   tile /= imageBlocks;
   const g = tile / mBlocks;
-  p0 = (tile % mBlocks) * panels, p1 = min(p0 + panels, panelCount(m));
-  row0 = panelStart(m, p0), rows = panelStart(m, p1) - row0;
+  p0 = (tile % mBlocks) * panels, p1 = min(p0 + panels, panelCount(m, MR));
+  row0 = panelStart(m, p0, MR), rows = panelStart(m, p1, MR) - row0;
   a = load<usize>(cmd, ConvArgs.A) + (<usize>g * m * c * taps << 2);
   x = load<usize>(cmd, ConvArgs.X) + n0 * xImage + g * c * xPlane;
   row0 += g * m;

@@ -1,34 +1,34 @@
 /**
- * Packed panels. A matrix A [M × K] becomes panels of at most four rows, each [K][rows], one after the other; the
- * rows are spread evenly, so that M = 6 is 3 + 3: a panel of one row costs nearly as much time as one of four.
+ * Packed panels. A matrix A [M × K] becomes panels of at most `most` rows, each [K][rows], one after the other; the
+ * rows are spread evenly, so that M = 8 is 4 + 4: a panel of two rows costs more than a third of one of six.
  */
 import { PackArgs } from './conv-args';
+import { storeFirst } from './simd';
 
-/** Rows of a panel at most, columns of a panel of B. */
+/** Rows of a panel of a matrix product at most (as/gemm.ts). */
 // @ts-ignore: decorator
 @inline
-const MR: i32 = 4;
+export const MR: i32 = 6;
 
 // @ts-ignore: decorator
 @inline
-export function panelCount(m: i32): i32 {
-  return (m + MR - 1) / MR;
+export function panelCount(m: i32, most: i32): i32 {
+  return (m + most - 1) / most;
 }
 
 /** First row of panel p. */
 // @ts-ignore: decorator
 @inline
-export function panelStart(m: i32, p: i32): i32 {
-  const panels = panelCount(m);
-  const more = m % panels;
-  return p * (m / panels) + min(p, more);
+export function panelStart(m: i32, p: i32, most: i32): i32 {
+  const panels = panelCount(m, most);
+  return p * (m / panels) + min(p, m % panels);
 }
 
 /** Rows of panel p. */
 // @ts-ignore: decorator
 @inline
-export function panelRows(m: i32, p: i32): i32 {
-  const panels = panelCount(m);
+export function panelRows(m: i32, p: i32, most: i32): i32 {
+  const panels = panelCount(m, most);
   return m / panels + i32(p < m % panels);
 }
 
@@ -44,9 +44,9 @@ export function pack(cmd: usize, tile: i32, scratch: usize): void {
   const thStep = <isize>load<i32>(cmd, PackArgs.TH_STRIDE) << 2;
   const twStep = <isize>load<i32>(cmd, PackArgs.TW_STRIDE) << 2;
   const k = channels * th * tw;
-  const perTile = load<i32>(cmd, PackArgs.PANELS);
-  const blocks = (panelCount(m) + perTile - 1) / perTile;
-  const z = tile / blocks, p0 = (tile % blocks) * perTile, p1 = min(p0 + perTile, panelCount(m));
+  const perTile = load<i32>(cmd, PackArgs.PANELS), most = load<i32>(cmd, PackArgs.MOST);
+  const blocks = (panelCount(m, most) + perTile - 1) / perTile;
+  const z = tile / blocks, p0 = (tile % blocks) * perTile, p1 = min(p0 + perTile, panelCount(m, most));
   const from = <isize>load<usize>(cmd, PackArgs.X) +
     ((<isize>load<i32>(cmd, PackArgs.OFFSET) + <isize>z * load<i32>(cmd, PackArgs.COUNT_STRIDE)) << 2);
   const out = load<usize>(cmd, PackArgs.OUT) + (<usize>z * m * k << 2);
@@ -55,7 +55,7 @@ export function pack(cmd: usize, tile: i32, scratch: usize): void {
   for (let c0 = 0; c0 < channels; c0 += block) {
     const c1 = min(c0 + block, channels);
     for (let p = p0; p < p1; p++) {
-      const start = panelStart(m, p), rows = panelRows(m, p);
+      const start = panelStart(m, p, most), rows = panelRows(m, p, most);
       const panel = out + (((<usize>start * k) + <usize>(c0 * th * tw * rows)) << 2);
       packPanel(panel, from + start * rowStep + c0 * cStep, rows, rowStep, c1 - c0, cStep, th, thStep, tw, twStep);
     }
@@ -84,18 +84,22 @@ function packPanel(
 
 /** to[i][r] = row r [i] for n columns of `rows` rows that lie `step` bytes apart. */
 export function packRun(to: usize, from: usize, rows: i32, step: usize, n: i32): void {
-  const b = from + (rows > 1 ? step : 0), c = b + (rows > 2 ? step : 0), d = c + (rows > 3 ? step : 0);
   const width = <usize>rows << 2;
+  for (; rows > 0; rows -= 4, to += 16, from += 4 * step) packRows(to, width, from, min(4, rows), step, n);
+}
+
+/** The same for one to four rows of columns that are `width` bytes apart. */
+function packRows(to: usize, width: usize, from: usize, rows: i32, step: usize, n: i32): void {
+  const b = from + (rows > 1 ? step : 0), c = b + (rows > 2 ? step : 0), d = c + (rows > 3 ? step : 0);
   let i: usize = 0;
-  // Narrow panels: a column's surplus lanes are overwritten by the next column, so the last ones are stored singly.
-  for (const last = <usize>max(0, (rows == 4 ? n : n - 4) & ~3) << 2; i < last; i += 16, to += 4 * width) {
+  for (const last = <usize>(n & ~3) << 2; i < last; i += 16, to += 4 * width) {
     const va = v128.load(from + i), vb = v128.load(b + i), vc = v128.load(c + i), vd = v128.load(d + i);
     const ab0 = v128.shuffle<f32>(va, vb, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(va, vb, 2, 6, 3, 7);
     const cd0 = v128.shuffle<f32>(vc, vd, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(vc, vd, 2, 6, 3, 7);
-    v128.store(to, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5));
-    v128.store(to + width, v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7));
-    v128.store(to + 2 * width, v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5));
-    v128.store(to + 3 * width, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7));
+    storeFirst(to, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5), rows);
+    storeFirst(to + width, v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7), rows);
+    storeFirst(to + 2 * width, v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5), rows);
+    storeFirst(to + 3 * width, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7), rows);
   }
   for (const end = <usize>n << 2; i < end; i += 4, to += width) {
     store<f32>(to, load<f32>(from + i));

@@ -7,7 +7,7 @@
 import { activateRange } from './activation';
 import { f32_gemm_rx8 } from './gemm';
 import { c, h, loadGeometry, m, n, oh, ow, pl, pt, w, xImage, xPlane, yImage, yPlane } from './geometry';
-import { panelCount, panelRows, panelStart } from './pack';
+import { MR, panelCount, panelRows, panelStart } from './pack';
 import { ConvArgs, WinogradArgs, WinogradFilterArgs } from './conv-args';
 import { Activation } from './kinds';
 import { copy, fill, loadFirst, madd, nmadd, storeFirst } from './simd';
@@ -118,31 +118,34 @@ function filters(size: i32, cmd: usize, tile: i32, scratch: usize): void {
   const rowStep = <usize>load<i32>(cmd, WinogradFilterArgs.ROW_STRIDE) << 2;
   const cStep = <usize>load<i32>(cmd, WinogradFilterArgs.C_STRIDE) << 2;
   const tap = <isize>load<i32>(cmd, WinogradFilterArgs.TAP_STRIDE) << 2;
-  const perTile = load<i32>(cmd, WinogradFilterArgs.PANELS), blocks = (panelCount(m) + perTile - 1) / perTile;
-  const g = tile / blocks, p0 = (tile % blocks) * perTile, p1 = min(p0 + perTile, panelCount(m));
+  const perTile = load<i32>(cmd, WinogradFilterArgs.PANELS), blocks = (panelCount(m, MR) + perTile - 1) / perTile;
+  const g = tile / blocks, p0 = (tile % blocks) * perTile, p1 = min(p0 + perTile, panelCount(m, MR));
   const edge = size + 2, position = (<usize>m * c << 2) + APART;
   // Rotated filters are read from their last tap on.
   const from = load<usize>(cmd, WinogradFilterArgs.X) + <usize>(tap < 0 ? -8 * tap : 0) +
     (<usize>g * load<i32>(cmd, WinogradFilterArgs.GROUP_STRIDE) << 2);
   const out = load<usize>(cmd, WinogradFilterArgs.OUT) + g * edge * edge * position;
   for (let p = p0; p < p1; p++) {
-    const row = panelStart(m, p), rows = panelRows(m, p);
-    const r1 = rows > 1 ? rowStep : 0, r2 = r1 + (rows > 2 ? rowStep : 0), r3 = r2 + (rows > 3 ? rowStep : 0);
-    for (let i = 0; i < c; i++) {
-      const at = from + row * rowStep + i * cStep, to = out + (<usize>(row * c + i * rows) << 2);
-      const taps = scratch, between = scratch + 144;
-      for (let t = 0; t < 9; t++) {
-        const element = at + t * tap;
-        let v = v128.load32_zero(element);
-        v = v128.load_lane<f32>(element + r1, v, 1);
-        v = v128.load_lane<f32>(element + r2, v, 2);
-        v128.store(taps + (t << 4), v128.load_lane<f32>(element + r3, v, 3));
-      }
-      // Columns, then rows: `between` is [edge][3], `taps` is free again.
-      for (let x = 0; x < 3; x++) transformFilter(size, taps + (x << 4), 48, between + (x << 4), 48);
-      for (let y = 0; y < edge; y++) {
-        transformFilter(size, between + y * 48, 16, taps, 16);
-        for (let x = 0; x < edge; x++) storeFirst(to + (y * edge + x) * position, v128.load(taps + (x << 4)), rows);
+    const row = panelStart(m, p, MR), rows = panelRows(m, p, MR);
+    for (let r = 0; r < rows; r += 4) {
+      const lanes = min(4, rows - r);
+      const r1 = lanes > 1 ? rowStep : 0, r2 = r1 + (lanes > 2 ? rowStep : 0), r3 = r2 + (lanes > 3 ? rowStep : 0);
+      for (let i = 0; i < c; i++) {
+        const at = from + (row + r) * rowStep + i * cStep, to = out + (<usize>(row * c + i * rows + r) << 2);
+        const taps = scratch, between = scratch + 144;
+        for (let t = 0; t < 9; t++) {
+          const element = at + t * tap;
+          let v = v128.load32_zero(element);
+          v = v128.load_lane<f32>(element + r1, v, 1);
+          v = v128.load_lane<f32>(element + r2, v, 2);
+          v128.store(taps + (t << 4), v128.load_lane<f32>(element + r3, v, 3));
+        }
+        // Columns, then rows: `between` is [edge][3], `taps` is free again.
+        for (let x = 0; x < 3; x++) transformFilter(size, taps + (x << 4), 48, between + (x << 4), 48);
+        for (let y = 0; y < edge; y++) {
+          transformFilter(size, between + y * 48, 16, taps, 16);
+          for (let x = 0; x < edge; x++) storeFirst(to + (y * edge + x) * position, v128.load(taps + (x << 4)), lanes);
+        }
       }
     }
   }
@@ -165,10 +168,10 @@ export function winograd(cmd: usize, tile: i32, scratch: usize): void {
 function convolve(size: i32, cmd: usize, tile: i32, scratch: usize): void {
   const perTile = load<i32>(cmd, WinogradArgs.TILES), panels = load<i32>(cmd, WinogradArgs.PANELS);
   across = (ow + size - 1) / size, perImage = across * ((oh + size - 1) / size);
-  const blocks = (n * perImage + perTile - 1) / perTile, mBlocks = (panelCount(m) + panels - 1) / panels;
+  const blocks = (n * perImage + perTile - 1) / perTile, mBlocks = (panelCount(m, MR) + panels - 1) / panels;
   t0 = (tile % blocks) * perTile, t1 = min(t0 + perTile, n * perImage);
-  const p0 = ((tile / blocks) % mBlocks) * panels, p1 = min(p0 + panels, panelCount(m)), g = tile / (blocks * mBlocks);
-  const row0 = panelStart(m, p0), rows = panelStart(m, p1) - row0, columns = (t1 - t0 + 7) & ~7;
+  const p0 = ((tile / blocks) % mBlocks) * panels, p1 = min(p0 + panels, panelCount(m, MR)), g = tile / (blocks * mBlocks);
+  const row0 = panelStart(m, p0, MR), rows = panelStart(m, p1, MR) - row0, columns = (t1 - t0 + 7) & ~7;
   const positions = (size + 2) * (size + 2), position = (<usize>m * c << 2) + APART, chunk = load<i32>(cmd, WinogradArgs.DEPTH);
   const a = load<usize>(cmd, ConvArgs.A) + g * positions * position;
   const x = load<usize>(cmd, ConvArgs.X) + g * c * xPlane;
@@ -191,7 +194,7 @@ function convolve(size: i32, cmd: usize, tile: i32, scratch: usize): void {
       const b = inputs + i * inputStep;
       let to = product + i * productStep;
       for (let p = p0; p < p1; p++) {
-        const height = panelRows(m, p), start = panelStart(m, p);
+        const height = panelRows(m, p, MR), start = panelStart(m, p, MR);
         const panel = a + i * position + (<usize>(start * c + k0 * height) << 2);
         for (let j = 0; j < columns; j += 8) {
           const at = to + (j << 2), init = k0 ? at : scratch + ZEROS;

@@ -7,6 +7,7 @@ import { isStaticValue, type Value } from '../ir/graph.ts';
 import { type Buffer, i32, read, scratch, type WasmKernel, write } from '../ir/kernel.ts';
 import { type ConvEpilogue, type ConvGeometry, convArgs } from './conv-shape.ts';
 import {
+  DIRECT_PANEL_ROWS,
   depthwiseGradKernel,
   depthwiseGradTiling,
   depthwiseKernel,
@@ -16,7 +17,7 @@ import {
   directKernel,
   directRows,
 } from './direct-kernels.ts';
-import { evenBlock, gemmKernels, linearKernels, panelCount, tileMacs } from './gemm-kernels.ts';
+import { evenBlock, gemmKernels, linearKernels, PANEL_ROWS, panelCount, tileMacs } from './gemm-kernels.ts';
 import { winogradKernels, winogradSize } from './winograd-kernels.ts';
 
 /** Bytes of private scratch for padded rows: SCRATCH_BYTES less what lies before them (as/conv.ts). */
@@ -42,6 +43,8 @@ function flattened(s: ConvGeometry): ConvGeometry {
 type Axis = readonly [count: number, stride: number];
 
 interface Packing {
+  /** Rows of a panel at most. */
+  readonly most: number;
   readonly offset: number;
   readonly m: number;
   readonly row: number;
@@ -58,15 +61,16 @@ function packWeights(
 ): { packed: Buffer; kernel: WasmKernel } {
   const k = p.k[0][0] * p.k[1][0] * p.k[2][0];
   const packed = scratch(4 * groups * p.m * k);
-  const perTile = Math.min(16, panelCount(p.m));
+  const all = panelCount(p.m, p.most);
+  const perTile = Math.min(16, all);
   const [[c, cStep], [kh, hStep], [kw, wStep]] = p.k;
   // Taps in order and without gaps are one run.
   const run = wStep === 1 && hStep === kw && cStep === kh * kw;
   const order = run ? [1, 0, 1, 0, k, 1] : [c, cStep, kh, hStep, kw, wStep];
-  const args = [read(w), write(packed), ...[p.offset, step, p.m, p.row, ...order, perTile].map(i32)];
+  const args = [read(w), write(packed), ...[p.offset, step, p.m, p.row, ...order, perTile, p.most].map(i32)];
   return {
     packed,
-    kernel: { opcode: Opcode.PACK, tiles: groups * Math.ceil(panelCount(p.m) / perTile), args },
+    kernel: { opcode: Opcode.PACK, tiles: groups * Math.ceil(all / perTile), args },
   };
 }
 
@@ -81,9 +85,14 @@ function convTiling(s: ConvGeometry) {
   const target = clamp(macs / (s.m * k), 64, 1024);
   const images = clamp(target / pixels, 1, s.n);
   const columns = images > 1 ? pixels : evenBlock(pixels, Math.max(target, 96), 8);
-  const all = panelCount(s.m);
+  const all = panelCount(s.m, PANEL_ROWS);
   const rows = clamp(macs / (k * Math.min(columns, pixels) * images), 64, 2048);
-  return { images, columns, depth, panels: Math.min(all, Math.ceil(all / Math.ceil((4 * all) / rows))) };
+  return {
+    images,
+    columns,
+    depth,
+    panels: Math.ceil(all / Math.ceil(s.m / rows)),
+  };
 }
 
 type ConvTiling = ReturnType<typeof convTiling>;
@@ -130,6 +139,9 @@ function padCopy(x: Buffer, s: ConvGeometry): { copy: Buffer; kernel: WasmKernel
   };
 }
 
+/** Rows of a panel of the weights that `convProduct` takes. */
+const panelRows = (s: ConvGeometry): number => (directRows(s) ? DIRECT_PANEL_ROWS : PANEL_ROWS);
+
 /** The product itself, from weights packed already. */
 function convProduct(
   x: Buffer,
@@ -150,7 +162,9 @@ function convProduct(
     return [kernel, ...convProduct(copy, a, bias, y, whole, e, limit)];
   }
   const blocks =
-    Math.ceil((s.oh * s.ow) / t.columns) * Math.ceil(s.n / t.images) * Math.ceil(panelCount(s.m) / t.panels);
+    Math.ceil((s.oh * s.ow) / t.columns) *
+    Math.ceil(s.n / t.images) *
+    Math.ceil(panelCount(s.m, PANEL_ROWS) / t.panels);
   const cut = [t.images, t.columns, t.panels, t.depth, padded ? 1 : 0].map(i32);
   const args = [read(x), read(a), read(bias), write(y), ...convArgs(s, e), ...cut];
   return [{ opcode: Opcode.CONV, tiles: s.g * blocks, args }];
@@ -182,7 +196,13 @@ export function convKernels(
     [s.kh, s.kw],
     [s.kw, 1],
   ] as const;
-  const { packed, kernel } = packWeights(w, s.g, s.m * k, { offset: 0, m: s.m, row: k, k: order });
+  const { packed, kernel } = packWeights(w, s.g, s.m * k, {
+    most: panelRows(s),
+    offset: 0,
+    m: s.m,
+    row: k,
+    k: order,
+  });
   return [kernel, ...convProduct(x, packed, bias, y, s, e, limit)];
 }
 
@@ -229,11 +249,18 @@ export function convTransposeKernels(
       [s.kh, -s.kw],
       [s.kw, -1],
     ] as const;
-    const { packed, kernel } = packWeights(w, s.g, step, { offset: taps - 1, m: s.c, row: taps, k: order });
+    const { packed, kernel } = packWeights(w, s.g, step, {
+      most: panelRows(back),
+      offset: taps - 1,
+      m: s.c,
+      row: taps,
+      k: order,
+    });
     return [kernel, ...convProduct(y, packed, bias, x, back, e, limit)];
   }
   const rows = s.c * taps;
   const { packed, kernel } = packWeights(w, s.g, step, {
+    most: PANEL_ROWS,
     offset: 0,
     m: rows,
     row: 1,
@@ -247,7 +274,7 @@ export function convTransposeKernels(
   const channels = clamp(Math.max(Math.ceil(64 / taps), macs / (taps * s.oh * s.ow * s.m)), 1, s.c);
   const columns = Math.min(s.ow, 128);
   const lines = columns < s.ow ? 1 : clamp(64 / s.ow, 1, s.oh);
-  const panels = clamp(131072 / (4 * up(lines * columns, 8)), 1, panelCount(rows));
+  const panels = clamp(131072 / (PANEL_ROWS * up(lines * columns, 8)), 1, panelCount(rows, PANEL_ROWS));
   const cut = [channels, panels, lines, columns].map(i32);
   const args = [write(x), read(packed), read(bias), read(y), ...convArgs(s, e), ...cut];
   return [kernel, { opcode: Opcode.CONV_SCATTER, tiles: s.n * s.g * Math.ceil(s.c / channels), args }];
@@ -260,17 +287,17 @@ export function convTransposeKernels(
 function filterGradTiling(s: ConvGeometry, limit: number) {
   const [k, pixels] = [s.c * s.kh * s.kw, s.oh * s.ow];
   const width = (s.ow - 1) * s.sw + (s.kw - 1) * s.dw + 1;
-  const all = panelCount(s.m);
-  const panels = Math.ceil(all / Math.ceil(all / 512));
+  const all = panelCount(s.m, PANEL_ROWS);
+  const panels = Math.ceil(all / Math.ceil(all / 341));
   let taps = 8 * Math.ceil(k / Math.ceil(k / 128) / 8);
-  let depth = clamp(32768 / panels, 8, 256);
+  let depth = clamp(21845 / panels, 8, 256);
   for (;;) {
     const images = clamp(depth / pixels, 1, s.n);
     const columns = Math.ceil(pixels / Math.ceil(pixels / depth));
     const channels = Math.min(s.c, Math.ceil(taps / (s.kh * s.kw)) + 1);
     const lines = Math.min(s.oh, Math.ceil(columns / s.ow) + 1);
     const padded = 4 * images * channels * ((lines - 1) * s.sh + (s.kh - 1) * s.dh + 1) * width;
-    const room = Math.min(limit, SLAB_BYTES - 16 * panels * images * columns);
+    const room = Math.min(limit, SLAB_BYTES - 4 * PANEL_ROWS * panels * images * columns);
     if (!outside(s) || padded <= room) return { panels, taps, images, columns };
     if (taps > 8) taps = up(taps >> 1, 8);
     else if (depth > 8) depth = up(depth >> 1, 8);
@@ -326,7 +353,7 @@ export function convFilterGradKernels(
     const { copy, kernel, padded } = padCopy(x, s);
     return [kernel, ...convFilterGradKernels(copy, dy, dw, padded, limit)];
   }
-  const tileCount = s.g * Math.ceil(k / t.taps) * Math.ceil(panelCount(s.m) / t.panels);
+  const tileCount = s.g * Math.ceil(k / t.taps) * Math.ceil(panelCount(s.m, PANEL_ROWS) / t.panels);
   const pixels = s.n * s.oh * s.ow;
   const wanted = (pixels * count) / (tileCount * tileMacs(pixels * count));
   const splits = clamp(

@@ -7,6 +7,9 @@ import { evenBlock, tileMacs } from './gemm-kernels.ts';
 /** Padded rows of a tile, and of a step of the filter gradient, are to stay in the first-level cache. */
 const CACHE_BYTES = 32768;
 
+/** Channels of a panel of packed weights at most. */
+export const DIRECT_PANEL_ROWS = 4;
+
 const isDirect = (s: ConvGeometry): boolean => s.sh * s.sw === 1 && s.kh * s.kw > 1;
 
 /** Bytes of the padded rows that `rows` output rows read of one channel, laid out by column modulo the stride. */

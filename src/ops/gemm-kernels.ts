@@ -3,8 +3,11 @@ import { Opcode } from '../../as/protocol.ts';
 import { type Buffer, f32, i32, read, scratch, type WasmKernel, write, writePart } from '../ir/kernel.ts';
 import type { Epilogue } from './conv-shape.ts';
 
+/** Rows of a panel of a matrix product at most (as/gemm.ts). */
+export const PANEL_ROWS = 6;
+
 /** Panels of an [m × k] matrix (as/pack.ts). */
-export const panelCount = (m: number): number => Math.ceil(m / 4);
+export const panelCount = (m: number, most: number): number => Math.ceil(m / most);
 
 const clamp = (n: number, low: number, high: number): number => Math.max(low, Math.min(high, Math.floor(n)));
 
@@ -47,18 +50,18 @@ export function gemmKernels(
 ): WasmKernel[] {
   const matrices = p.a.batch === 0 ? 1 : p.batch;
   const packed = scratch(4 * matrices * p.m * p.k);
-  const all = panelCount(p.m);
-  const perPack = clamp(16384 / (4 * p.k), 4, all);
+  const all = panelCount(p.m, PANEL_ROWS);
+  const perPack = clamp(16384 / (PANEL_ROWS * p.k), 4, all);
   const order = p.a.column === 1 ? [1, 0, 1, 0, p.k, 1] : [p.k, p.a.column, 1, 0, 1, 0];
-  const packArgs = [p.a.offset ?? 0, p.a.batch, p.m, p.a.row, ...order, perPack];
+  const packArgs = [p.a.offset ?? 0, p.a.batch, p.m, p.a.row, ...order, perPack, PANEL_ROWS];
   const pack: WasmKernel = {
     opcode: Opcode.PACK,
     tiles: matrices * Math.ceil(all / perPack),
     args: [read(a), write(packed), ...packArgs.map(i32)],
   };
   // No more rows than what keeps A in the second-level cache.
-  const panels = Math.ceil(all / Math.ceil(all / 32));
-  const wanted = tileMacs(p.batch * p.m * p.n * p.k) / (Math.min(4 * panels, p.m) * p.k);
+  const panels = Math.ceil(all / Math.ceil(all / 22));
+  const wanted = tileMacs(p.batch * p.m * p.n * p.k) / (Math.min(PANEL_ROWS * panels, p.m) * p.k);
   const columns = evenBlock(p.n, wanted, 8);
   const sizes = [
     p.m,

@@ -2,7 +2,7 @@
 import { Layout, Opcode } from '../../as/protocol.ts';
 import { type Buffer, i32, read, scratch, type WasmKernel, write } from '../ir/kernel.ts';
 import { type ConvEpilogue, type ConvGeometry, convArgs } from './conv-shape.ts';
-import { evenBlock, panelCount } from './gemm-kernels.ts';
+import { evenBlock, PANEL_ROWS, panelCount } from './gemm-kernels.ts';
 
 /** Pixels to an edge of a tile. */
 export type TileSize = 2 | 4;
@@ -33,15 +33,15 @@ export function winogradSize(s: ConvGeometry, isStatic: boolean): TileSize | nul
 /** Tiles and panels of a unit of work, channels transformed at a time; null when the padded rows do not fit. */
 function tiling(s: ConvGeometry, size: TileSize) {
   const total = tilesOf(s, size);
-  const all = panelCount(s.m);
+  const all = panelCount(s.m, PANEL_ROWS);
   const even = (n: number) => Math.ceil(all / Math.ceil(all / n));
   const depth = Math.ceil(s.c / Math.ceil(s.c / 128));
-  let panels = even(32);
+  let panels = even(22);
   let tiles = evenBlock(total, 24, 8);
   const units = () => s.g * Math.ceil(total / tiles) * Math.ceil(all / panels);
-  while (units() < 4 && panels > 16) panels = even(panels >> 1);
+  while (units() < 4 && panels > 11) panels = even(panels >> 1);
   while (units() < 4 && tiles > 8) tiles = evenBlock(total, tiles - 8, 8);
-  const bytes = () => (size + 2) ** 2 * (4 * tiles * (depth + 4 * panels) + 2 * APART);
+  const bytes = () => (size + 2) ** 2 * (4 * tiles * (depth + PANEL_ROWS * panels) + 2 * APART);
   while (bytes() > CACHE_BYTES && tiles > 8) tiles -= 8;
   return bytes() + paddedBytes(s, size, tiles) <= WORK_BYTES ? { tiles, panels, depth } : null;
 }
@@ -75,7 +75,7 @@ export function winogradKernels(
 ): WasmKernel[] {
   const { tiles, panels, depth } = tiling(s, size)!;
   const transformed = scratch(s.g * (size + 2) ** 2 * (4 * s.m * s.c + APART));
-  const all = panelCount(s.m);
+  const all = panelCount(s.m, PANEL_ROWS);
   const perTile = Math.min(4, all);
   const filterArgs = [s.m, s.c, f.group, f.row, f.channel, f.rotated ? -1 : 1, size, perTile];
   return [
