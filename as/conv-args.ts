@@ -151,6 +151,16 @@ export const enum WinogradArgs {
   DEPTH = 124,
 }
 
+/** First words as `ConvArgs`; A is the buffer of partial sums, SPLITS of them. */
+export const enum WinogradGradArgs {
+  /** Tiles transformed at a time. */
+  TILES = 112,
+  SPLITS = 116,
+  /** Panels of dY, and channels of X, a multiple of 8, of a unit of work. */
+  PANELS = 120,
+  CHANNELS = 124,
+}
+
 /** First words as `ConvArgs`. */
 export const enum ConvDirectArgs {
   ROWS = 112,

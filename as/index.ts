@@ -21,6 +21,7 @@ import { pool } from "./pool";
 import { poolGrad } from "./pool-grad";
 import { reduce } from "./reduce";
 import { winograd, winogradFilter } from "./winograd";
+import { winogradGrad } from "./winograd-grad";
 import { Command, Control, Layout, Opcode } from "./protocol";
 import { aborted, abortRun, barrier, claim, join, leave, park, release } from "./sync";
 
@@ -119,6 +120,7 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.SUM_PARTIALS: return sumPartials(r, tile);
     case Opcode.WINOGRAD_FILTER: return winogradFilter(r, tile, scratch);
     case Opcode.WINOGRAD: return winograd(r, tile, scratch);
+    case Opcode.WINOGRAD_GRAD: return winogradGrad(r, tile, scratch);
     case Opcode.LINEAR: return linear(r, tile, scratch);
     case Opcode.POOL: return pool(r, tile, scratch);
     case Opcode.POOL_GRAD: return poolGrad(r, tile, scratch);

@@ -18,25 +18,25 @@ import { copy, fill, loadFirst, madd, nmadd, storeFirst } from './simd';
 const PIXELS: usize = 704;
 // @ts-ignore: decorator
 @inline
-const ZEROS: usize = 960;
+export const ZEROS: usize = 960;
 // @ts-ignore: decorator
 @inline
-const TILES: usize = 1024;
+export const TILES: usize = 1024;
 /** Tables, from the first one on; 256 tiles at most. */
 // @ts-ignore: decorator
 @inline
-const PLACES: usize = 1024;
+export const PLACES: usize = 1024;
 // @ts-ignore: decorator
 @inline
-const EXTENTS: usize = 2048;
+export const EXTENTS: usize = 2048;
 // @ts-ignore: decorator
 @inline
-const WORK: usize = 4096;
+export const WORK: usize = 4096;
 
 /** Distance between positions beyond their data: positions would otherwise share sets of the first-level cache. */
 // @ts-ignore: decorator
 @inline
-const APART: usize = 64;
+export const APART: usize = 64;
 
 /** 1-D transforms of vectors `step` bytes apart. */
 // @ts-ignore: decorator
@@ -156,6 +156,21 @@ let t0: i32 = 0, t1: i32 = 0, across: i32 = 0, perImage: i32 = 0;
 /** Bytes from a row of the padded patches to the next. */
 let lineStep: usize = 0;
 
+/** Cuts the images into tiles and returns how many there are. */
+// @ts-ignore: decorator
+@inline
+export function cutTiles(size: i32): i32 {
+  across = (ow + size - 1) / size, perImage = across * ((oh + size - 1) / size);
+  return n * perImage;
+}
+
+/** Makes [begin, end) the block of tiles. */
+// @ts-ignore: decorator
+@inline
+export function setBlock(begin: i32, end: i32): void {
+  t0 = begin, t1 = end;
+}
+
 /** One tile is TILES tiles of pixels by PANELS panels of one group. */
 export function winograd(cmd: usize, tile: i32, scratch: usize): void {
   loadGeometry(cmd);
@@ -167,9 +182,9 @@ export function winograd(cmd: usize, tile: i32, scratch: usize): void {
 @inline
 function convolve(size: i32, cmd: usize, tile: i32, scratch: usize): void {
   const perTile = load<i32>(cmd, WinogradArgs.TILES), panels = load<i32>(cmd, WinogradArgs.PANELS);
-  across = (ow + size - 1) / size, perImage = across * ((oh + size - 1) / size);
-  const blocks = (n * perImage + perTile - 1) / perTile, mBlocks = (panelCount(m, MR) + panels - 1) / panels;
-  t0 = (tile % blocks) * perTile, t1 = min(t0 + perTile, n * perImage);
+  const total = cutTiles(size), blocks = (total + perTile - 1) / perTile, mBlocks = (panelCount(m, MR) + panels - 1) / panels;
+  const first = (tile % blocks) * perTile;
+  setBlock(first, min(first + perTile, total));
   const p0 = ((tile / blocks) % mBlocks) * panels, p1 = min(p0 + panels, panelCount(m, MR)), g = tile / (blocks * mBlocks);
   const row0 = panelStart(m, p0, MR), rows = panelStart(m, p1, MR) - row0, columns = (t1 - t0 + 7) & ~7;
   const positions = (size + 2) * (size + 2), position = (<usize>m * c << 2) + APART, chunk = load<i32>(cmd, WinogradArgs.DEPTH);
@@ -187,7 +202,8 @@ function convolve(size: i32, cmd: usize, tile: i32, scratch: usize): void {
       copyPatches(size, patches, x + (k0 + k) * xPlane);
       for (let q = 0; q < columns; q += 4) {
         const to = inputs + (<usize>(q >> 3) * depth + k << 5) + ((q & 4) << 2);
-        inputTiles(size, scratch, patches, scratch + TILES + (q << 2), to, inputStep);
+        const table = scratch + TILES + (q << 2), a = patches + load<u32>(table), b = patches + load<u32>(table, 4);
+        inputTiles(size, scratch, a, b, patches + load<u32>(table, 8), patches + load<u32>(table, 12), to, inputStep);
       }
     }
     for (let i = 0; i < positions; i++) {
@@ -227,7 +243,7 @@ function convolve(size: i32, cmd: usize, tile: i32, scratch: usize): void {
  */
 // @ts-ignore: decorator
 @inline
-function locate(size: i32, tiles: usize, columns: i32): i32 {
+export function locate(size: i32, tiles: usize, columns: i32): i32 {
   const width = across * size + 2;
   lineStep = <usize>width << 2;
   let start = 0, next = 0, image = -1, first = 0;
@@ -245,7 +261,7 @@ function locate(size: i32, tiles: usize, columns: i32): i32 {
 /** Copies the rows that the block's tiles read of one channel; what lies outside the image stays zero. */
 // @ts-ignore: decorator
 @inline
-function copyPatches(size: i32, to: usize, plane: usize): void {
+export function copyPatches(size: i32, to: usize, plane: usize): void {
   const width = across * size + 2, left = max(pl, 0), from = max(-pl, 0), run = min(w - from, width - left);
   const last = (t1 - 1) / perImage;
   for (let i = t0 / perImage; i <= last; i++) {
@@ -260,12 +276,10 @@ function copyPatches(size: i32, to: usize, plane: usize): void {
   }
 }
 
-/** Bᵀ d B of the four tiles at `table`, to `step` bytes apart for each position. */
+/** Bᵀ d B of the four patches at a … d, to `step` bytes apart for each position. */
 // @ts-ignore: decorator
 @inline
-function inputTiles(size: i32, between: usize, patches: usize, table: usize, to: usize, step: usize): void {
-  let a = patches + load<u32>(table), b = patches + load<u32>(table, 4);
-  let c = patches + load<u32>(table, 8), d = patches + load<u32>(table, 12);
+export function inputTiles(size: i32, between: usize, a: usize, b: usize, c: usize, d: usize, to: usize, step: usize): void {
   const edge = size + 2, taps = between + 576;
   for (let y = 0; y < edge; y++) {
     transpose(v128.load(a), v128.load(b), v128.load(c), v128.load(d), taps);
@@ -283,7 +297,7 @@ function inputTiles(size: i32, between: usize, patches: usize, table: usize, to:
 /** Four rows of four to `to` on, as four columns. */
 // @ts-ignore: decorator
 @inline
-function transpose(a: v128, b: v128, c: v128, d: v128, to: usize): void {
+export function transpose(a: v128, b: v128, c: v128, d: v128, to: usize): void {
   const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
   const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
   v128.store(to, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5));

@@ -18,7 +18,7 @@ import {
   directRows,
 } from './direct-kernels.ts';
 import { evenBlock, gemmKernels, linearKernels, PANEL_ROWS, panelCount, tileMacs } from './gemm-kernels.ts';
-import { winogradKernels, winogradSize } from './winograd-kernels.ts';
+import { winogradGradKernel, winogradGradTiling, winogradKernels, winogradSize } from './winograd-kernels.ts';
 
 /** Bytes of private scratch for padded rows: SCRATCH_BYTES less what lies before them (as/conv.ts). */
 export const SLAB_BYTES = 917504;
@@ -338,6 +338,9 @@ export function convFilterGradKernels(
     const cut = depthwiseGradTiling(s);
     return summed(dw, count, cut.splits, (out) => depthwiseGradKernel(x, dy, out, s, planeRows, cut));
   }
+  const winograd = winogradGradTiling(s);
+  if (winograd)
+    return summed(dw, count, winograd.splits, (out) => winogradGradKernel(x, dy, out, s, winograd));
   const rows = directGradRows(s);
   if (rows) {
     const steps = s.n * Math.ceil(s.oh / rows);

@@ -11,22 +11,27 @@ export type TileSize = 2 | 4;
 const WORK_BYTES = Layout.SCRATCH_BYTES - 4096;
 /** Products and transformed input are to stay in the second-level cache. */
 const CACHE_BYTES = 700_000;
+/** Rows of a panel of the gradient of Y at most (as/winograd-grad.ts). */
+const GRAD_PANEL_ROWS = 4;
+/** The same of a filter gradient: sums, transformed input and transformed gradient. */
+const GRAD_CACHE_BYTES = 750_000;
 /** Bytes between the data of two positions. */
 const APART = 64;
 
 const tilesOf = (s: ConvGeometry, size: TileSize): number =>
   s.n * Math.ceil(s.oh / size) * Math.ceil(s.ow / size);
 
+/** Whether minimal filtering computes it. */
+const isMinimal = (s: ConvGeometry): boolean => s.kh === 3 && s.kw === 3 && s.sh * s.sw * s.dh * s.dw === 1;
+
 /**
- * The tile size, or null where direct convolution is faster or the only one. Filters that never change are transformed
- * once, and into the larger tiles; filters in training get the smaller ones, whose rounding errors are those of direct
- * convolution. Limits: test/bench/NOTES.md.
+ * The tile size, or null where direct convolution is faster or the only one: the larger tiles where enough of them share
+ * the transformed filters, which are computed once when they never change. Limits: test/bench/NOTES.md.
  */
 export function winogradSize(s: ConvGeometry, isStatic: boolean): TileSize | null {
-  const fits = s.kh === 3 && s.kw === 3 && s.sh * s.sw * s.dh * s.dw === 1;
   const fewest = Math.min(s.c, s.m);
-  if (!fits || fewest < 16) return null;
-  if (isStatic && tilesOf(s, 4) >= 12 && tiling(s, 4)) return 4;
+  if (!isMinimal(s) || fewest < 16) return null;
+  if (tilesOf(s, 4) >= (isStatic ? 12 : Math.max(12, fewest / 8)) && tiling(s, 4)) return 4;
   return fewest >= 32 && tilesOf(s, 2) >= (isStatic ? 12 : 48) && tiling(s, 2) ? 2 : null;
 }
 
@@ -52,6 +57,52 @@ function paddedBytes(s: ConvGeometry, size: TileSize, tiles: number): number {
   const rows = Math.ceil((tiles - 1) / across) + 1;
   const images = Math.ceil((rows - 1) / down) + 1;
   return 4 * (rows * size + 2 * images) * (across * size + 2);
+}
+
+/** How the filter gradient is cut. */
+export interface WinogradGradTiling {
+  /** Tiles transformed at a time. */
+  readonly tiles: number;
+  readonly splits: number;
+  readonly panels: number;
+  readonly channels: number;
+}
+
+/** The cut of the filter gradient, or null where direct convolution is faster or the only one. */
+export function winogradGradTiling(s: ConvGeometry): WinogradGradTiling | null {
+  if (!isMinimal(s) || Math.min(s.c, s.m) < 16) return null;
+  const total = tilesOf(s, 4);
+  // What small images waste of their tiles must not eat up what is gained.
+  if (total < 12 || s.n * s.oh * s.ow < 8 * total) return null;
+  const all = panelCount(s.m, GRAD_PANEL_ROWS);
+  const panels = Math.ceil(all / Math.ceil(all / 8));
+  const channels = evenBlock(s.c, 64, 8);
+  const units = s.g * Math.ceil(all / panels) * Math.ceil(s.c / channels);
+  const macs = s.n * s.oh * s.ow * s.g * s.m * s.c * 9;
+  const wanted = macs < 1 << 27 ? 8 : macs < 1 << 28 ? 16 : 32;
+  const splits = Math.max(1, Math.min(Math.ceil(wanted / units), Math.floor(total / 32)));
+  const perSplit = Math.ceil(total / splits);
+  const bytes = (n: number) =>
+    36 * (4 * (GRAD_PANEL_ROWS * panels * channels + n * (GRAD_PANEL_ROWS * panels + channels)) + 3 * APART);
+  let tiles = evenBlock(perSplit, 64, 1);
+  while (tiles > 8 && bytes(tiles) > GRAD_CACHE_BYTES) tiles = evenBlock(perSplit, tiles - 1, 1);
+  return bytes(tiles) + 4 * paddedBytes(s, 4, tiles) <= WORK_BYTES
+    ? { tiles, splits, panels, channels }
+    : null;
+}
+
+/** Sums of dy · patches over each of the parts, [splits][G·M][C][3][3] to `out`. */
+export function winogradGradKernel(
+  x: Buffer,
+  dy: Buffer,
+  out: Buffer,
+  s: ConvGeometry,
+  { tiles, splits, panels, channels }: WinogradGradTiling,
+): WasmKernel {
+  const units = s.g * Math.ceil(panelCount(s.m, GRAD_PANEL_ROWS) / panels) * Math.ceil(s.c / channels);
+  const cut = [tiles, splits, panels, channels].map(i32);
+  const args = [read(x), write(out), read(null), read(dy), ...convArgs(s, {}), ...cut];
+  return { opcode: Opcode.WINOGRAD_GRAD, tiles: units * splits, args };
 }
 
 /** Where filters lie, in elements: steps of a group, an output channel and an input channel; taps in reverse or not. */
