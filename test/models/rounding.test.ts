@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Opcode } from '../../as/protocol.ts';
 import { Random } from '../../src/core/random.ts';
 import { sizeOf, tensor } from '../../src/core/tensor.ts';
-import type { Batch } from '../../src/data/batches.ts';
+import { type Batch, standardize } from '../../src/data/batches.ts';
 import { DIGITS } from '../../src/data/dataset.ts';
 import { Graph, type Value } from '../../src/ir/graph.ts';
 import { Builder, type Model } from '../../src/nn/builder.ts';
@@ -36,6 +36,7 @@ const residualNet = (direct: boolean): Model => ({
   title: 'Net',
   input: [3, SIZE, SIZE],
   classes: DIGITS,
+  normalize: standardize([0, 0, 0], [1, 1, 1]),
   build(b, image) {
     const layer = (at: Builder, x: Value, out: number, stride = 1) =>
       batchNorm(at.at('bn'), convolution(at.at('conv'), x, out, stride, direct));
