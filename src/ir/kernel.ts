@@ -44,6 +44,15 @@ export const i32 = (value: number): WasmArg => ({ kind: 'i32', value });
 export const f32 = (value: number): WasmArg => ({ kind: 'f32', value });
 export const scratch = (bytes: number): Scratch => ({ scratch: true, bytes });
 
+/** What shaders may count on beyond the limits that every GPU has. */
+export interface GpuTraits {
+  /**
+   * Invocations of a subgroup where the GPU has them, their number is known and neighbours are in one; else 0. Software
+   * has four: it loads the lanes one by one, so that sharing what they load pays, and workgroup memory does not.
+   */
+  readonly subgroup: number;
+}
+
 /** How a shader sees the elements of a buffer. */
 export type WgslElement = 'f32' | 'i32' | 'u32' | 'vec4f' | 'vec4i';
 
@@ -54,6 +63,8 @@ export interface WebgpuArg {
   readonly element: WgslElement;
   readonly buffer: Buffer;
   readonly access: Access;
+  /** Declares the array with this many elements, which makes its bounds cheaper to check; has no arrayLength then. */
+  readonly length?: number;
 }
 
 export interface WebgpuKernel {
@@ -67,30 +78,27 @@ export interface WebgpuKernel {
   /** Invocations of a workgroup, 256 at most. */
   readonly size: number;
   readonly args: readonly WebgpuArg[];
+  /** Uses functions of subgroups. */
+  readonly subgroups?: boolean;
   /** Multiply–adds of all workgroups, where they are many: long work is dispatched in pieces. */
   readonly macs?: number;
 }
 
+const shaderArg =
+  (access: Access) =>
+  (name: string, buffer: Buffer, element: WgslElement = 'f32', length?: number): WebgpuArg => ({
+    kind: 'buffer',
+    name,
+    buffer,
+    access,
+    element,
+    length,
+  });
 /** A buffer the shader reads, under the name it has there. */
-export const reads = (name: string, buffer: Buffer, element: WgslElement = 'f32'): WebgpuArg => ({
-  kind: 'buffer',
-  name,
-  element,
-  buffer,
-  access: 'read',
-});
+export const reads = shaderArg('read');
 /** One it writes in full; reading what it wrote is allowed. */
-export const writes = (name: string, buffer: Buffer, element: WgslElement = 'f32'): WebgpuArg => ({
-  ...reads(name, buffer, element),
-  access: 'write',
-});
+export const writes = shaderArg('write');
 /** One of which it writes a part that no other kernel of the node touches. */
-export const writesPart = (name: string, buffer: Buffer, element: WgslElement = 'f32'): WebgpuArg => ({
-  ...reads(name, buffer, element),
-  access: 'part',
-});
+export const writesPart = shaderArg('part');
 /** One it changes. */
-export const changes = (name: string, buffer: Buffer, element: WgslElement = 'f32'): WebgpuArg => ({
-  ...reads(name, buffer, element),
-  access: 'readwrite',
-});
+export const changes = shaderArg('readwrite');

@@ -1,7 +1,7 @@
 /** The definition of an operator: everything the system knows about it, in one object (see CONTRIBUTING.md). */
 import type { Tensor, TensorType } from '../core/tensor.ts';
 import type { Node, Value } from './graph.ts';
-import type { WasmKernel, WebgpuKernel } from './kernel.ts';
+import type { GpuTraits, WasmKernel, WebgpuKernel } from './kernel.ts';
 
 export interface OpDef<A> {
   /** The standard name, as in ONNX or PyTorch. */
@@ -26,7 +26,7 @@ export interface OpDef<A> {
   wasm(node: Node<A>): readonly WasmKernel[];
 
   /** The kernels, in order, that compute the node on the WebGPU backend. A view has none. */
-  webgpu?(node: Node<A>): readonly WebgpuKernel[];
+  webgpu?(node: Node<A>, gpu: GpuTraits): readonly WebgpuKernel[];
 
   /** Output 0 is input 0 under another shape. */
   readonly view?: true;

@@ -1,9 +1,20 @@
-/** The shader of matrix products. */
+/**
+ * The shader of matrix products: an invocation keeps a tile of the result in registers and reads both operands from
+ * memory, by vectors of four where their layout allows it. In a subgroup of four, neighbours are beside each other in
+ * a row of tiles and share what they load of A.
+ */
 import { sizeOf } from '../core/tensor.ts';
-import { type Buffer, reads, type WebgpuKernel, writes } from '../ir/kernel.ts';
+import {
+  type Buffer,
+  type GpuTraits,
+  reads,
+  type WebgpuArg,
+  type WebgpuKernel,
+  writes,
+} from '../ir/kernel.ts';
 import type { Epilogue } from './conv-shape.ts';
 import { activationFunctionWgsl } from './elementwise-wgsl.ts';
-import { offsets, uint } from './wgsl.ts';
+import { GROUP, offsets, range, uint, vectors, XYZW } from './wgsl.ts';
 
 /** Strides in elements. */
 interface Operand {
@@ -25,6 +36,102 @@ export interface ProductShape {
   };
 }
 
+interface Tile {
+  readonly rows: number;
+  /** Vectors of four columns. */
+  readonly vectors: number;
+  /** Whether the lanes of a subgroup share rows of A. */
+  readonly shared: boolean;
+}
+
+/** Even tiles of up to `most`, a multiple of four from four on. */
+export function evenTile(count: number, most: number): number {
+  if (count < 4) return count;
+  return 4 * Math.ceil(count / Math.ceil(count / most) / 4);
+}
+
+function tileOf({ m, n }: ProductShape, gpu: GpuTraits): Tile {
+  const shared = gpu.subgroup === 4 && m >= 4;
+  return { rows: evenTile(m, shared ? 32 : 8), vectors: n > 16 ? 2 : 1, shared };
+}
+
+type Layout = 'along k' | 'across' | 'scalar';
+
+/** How vectors of an operand lie; `across`: along rows of A, columns of B. */
+function layoutOf(kStride: number, otherStride: number, batch: readonly number[]): Layout {
+  if (batch.some((s) => s % 4)) return 'scalar';
+  if (kStride === 1 && otherStride % 4 === 0) return 'along k';
+  return otherStride === 1 && kStride % 4 === 0 ? 'across' : 'scalar';
+}
+
+/** Statements that load A: `a{row}_{step}` for `steps` values of k from the offset `pa`, rows `r{i}`. */
+function loadA(s: ProductShape, t: Tile, layout: Layout, steps: number): string[] {
+  const name = (row: number, step: number) => `a${row}_${step}`;
+  const own = (row: number, step: number, value: string, lane: number) =>
+    `let ${name(row, step)} = ${t.shared ? `subgroupBroadcast(${value}, ${lane}u)` : value};`;
+  const loads: string[] = [];
+  const lines: string[] = [];
+  // One load for a row, or for four rows of which each lane has one.
+  const perLoad = t.shared ? 4 : 1;
+  if (layout === 'across') {
+    for (const step of range(steps)) {
+      const at = `(pa + (k + ${step}) * ${uint(s.a.column)}) / 4`;
+      const last = uint(s.m / 4 - 1);
+      const quads = t.shared ? ['lane'] : range(t.rows / 4).map((q) => `${q}u`);
+      quads.forEach((q, i) => {
+        loads.push(`let la${i}_${step} = a[${at} + min(row / 4 + ${q}, ${last})];`);
+      });
+      for (const row of range(t.rows)) {
+        const quad = row >> 2;
+        lines.push(own(row, step, `la${t.shared ? 0 : quad}_${step}.${XYZW[row & 3]}`, quad));
+      }
+    }
+    return [...loads, ...lines];
+  }
+  for (const i of range(t.rows / perLoad)) {
+    if (layout === 'along k') loads.push(`let la${i} = a[(pa + r${i} + k) / 4];`);
+    else {
+      for (const step of range(steps))
+        loads.push(`let la${i}_${step} = a[pa + r${i} + (k + ${step}) * ${uint(s.a.column)}];`);
+    }
+  }
+  for (const row of range(t.rows)) {
+    const i = Math.floor(row / perLoad);
+    for (const step of range(steps)) {
+      const value = layout === 'along k' ? `la${i}.${XYZW[step]}` : `la${i}_${step}`;
+      lines.push(own(row, step, value, row % perLoad));
+    }
+  }
+  return [...loads, ...lines];
+}
+
+/** Statements that load B: `b{vector}_{step}`, columns `c{i}` or vectors of columns `v{i}`. */
+function loadB(s: ProductShape, t: Tile, layout: Layout, steps: number): string[] {
+  const lines: string[] = [];
+  for (const v of range(t.vectors)) {
+    const columns = range(4).map((j) => 4 * v + j);
+    if (layout === 'along k') for (const c of columns) lines.push(`let lb${c} = b[(pb + c${c} + k) / 4];`);
+    for (const step of range(steps)) {
+      const at = `(k + ${step}) * ${uint(s.b.row)}`;
+      const parts = columns.map((c) =>
+        layout === 'along k' ? `lb${c}.${XYZW[step]}` : `b[pb + c${c} + ${at}]`,
+      );
+      const value = layout === 'across' ? `b[(pb + ${at}) / 4 + v${v}]` : `vec4f(${parts.join(', ')})`;
+      lines.push(`let b${v}_${step} = ${value};`);
+    }
+  }
+  return lines;
+}
+
+function multiply(t: Tile, steps: number): string[] {
+  return range(t.rows).flatMap((row) =>
+    range(t.vectors).map((v) => {
+      const products = range(steps).map((step) => `a${row}_${step} * b${v}_${step}`);
+      return `s${row}_${v} += ${products.join(' + ')};`;
+    }),
+  );
+}
+
 /** y […,m,n] = activation(a·b + bias[n]). */
 export function gemmShader(
   a: Buffer,
@@ -33,29 +140,87 @@ export function gemmShader(
   y: Buffer,
   s: ProductShape,
   e: Epilogue,
+  gpu: GpuTraits,
 ): WebgpuKernel {
   const { dims, a: az, b: bz } = s.batch ?? { dims: [], a: [], b: [] };
-  const [rows, columns] = [Math.ceil(s.m / 16), Math.ceil(s.n / 16)];
-  const wgsl = `
-${activationFunctionWgsl(e, 'f32')}
-fn run(group: u32, local: u32) {
-  let z = group / ${uint(rows * columns)};
-  let t = group % ${uint(rows * columns)};
-  let row = (t / ${uint(columns)}) * 16 + local / 16;
-  let column = (t % ${uint(columns)}) * 16 + local % 16;
-  if (row >= ${uint(s.m)} || column >= ${uint(s.n)}) { return; }
-  ${offsets('z', dims, { pa: { strides: az }, pb: { strides: bz } })}
-  pa += row * ${uint(s.a.row)};
-  pb += column * ${uint(s.b.column)};
-  var sum = ${bias ? 'bias[column]' : '0f'};
-  for (var i = 0u; i < ${uint(s.k)}; i++) {
-    sum += a[pa] * b[pb];
-    pa += ${uint(s.a.column)};
-    pb += ${uint(s.b.row)};
-  }
-  y[z * ${uint(s.m * s.n)} + row * ${uint(s.n)} + column] = activate(sum);
-}`;
-  const args = [reads('a', a), reads('b', b), ...(bias ? [reads('bias', bias)] : []), writes('y', y)];
+  const t = tileOf(s, gpu);
+  const aLayout = layoutOf(s.a.column, s.a.row, az);
+  const bLayout = layoutOf(s.b.row, s.b.column, bz);
   const matrices = sizeOf(dims);
-  return { wgsl, workgroups: matrices * rows * columns, size: 256, args, macs: matrices * s.m * s.n * s.k };
+  const rowTiles = Math.ceil(s.m / t.rows);
+  const columnTiles = 4 * Math.ceil(s.n / t.vectors / 16);
+  const items = matrices * rowTiles * columnTiles;
+  const step = (steps: number) =>
+    [...loadA(s, t, aLayout, steps), ...loadB(s, t, bLayout, steps), ...multiply(t, steps)].join('\n');
+  const whole = s.k - (s.k % 4);
+  const wgsl = `
+${activationFunctionWgsl(e)}
+fn run(group: u32, local: u32) {
+  let lane = local & 3;
+  let item = min(group * ${GROUP}u + local, ${uint(items - 1)});
+  let rest = item / ${uint(columnTiles)};
+  let row = (rest % ${uint(rowTiles)}) * ${t.rows};
+  let column = (item % ${uint(columnTiles)}) * ${4 * t.vectors};
+  let z = rest / ${uint(rowTiles)};
+  ${offsets('z', dims, { pa: { strides: az }, pb: { strides: bz } })}
+  ${starts(s, t, bias).join('\n  ')}
+  for (var k = 0u; k < ${uint(whole)}; k += 4) {
+${step(4)}
+  }
+  ${s.k % 4 ? `{ let k = ${uint(whole)};\n${step(s.k % 4)} }` : ''}
+  if (group * ${GROUP}u + local > item) { return; }
+${stores(s, t).join('\n')}
+}`;
+  const args = [
+    operand('a', a, aLayout),
+    operand('b', b, bLayout),
+    ...(bias ? [reads('bias', bias)] : []),
+    writes('y', y, s.n % 4 ? 'f32' : 'vec4f', s.n % 4 ? undefined : (matrices * s.m * s.n) / 4),
+  ];
+  return {
+    wgsl,
+    workgroups: Math.ceil(items / GROUP),
+    size: GROUP,
+    args,
+    subgroups: t.shared,
+    macs: matrices * s.m * s.n * s.k,
+  };
+}
+
+const operand = (name: string, buffer: Buffer, layout: Layout): WebgpuArg =>
+  layout === 'scalar' ? reads(name, buffer) : reads(name, buffer, 'vec4f', vectors(buffer));
+
+/** Offsets of the rows of A and the columns of B, held inside, and the first sums. */
+function starts(s: ProductShape, t: Tile, bias: Buffer | null): string[] {
+  const rows = range(t.shared ? t.rows / 4 : t.rows).map(
+    (i) =>
+      `let r${i} = min(row + ${t.shared ? `${4 * i} + lane` : `${i}`}, ${uint(s.m - 1)}) * ${uint(s.a.row)};`,
+  );
+  const columns = range(4 * t.vectors).map(
+    (i) => `let c${i} = min(column + ${i}, ${uint(s.n - 1)}) * ${uint(s.b.column)};`,
+  );
+  const quads = range(t.vectors).map(
+    (v) => `let v${v} = min(column / 4 + ${v}, ${uint(Math.ceil(s.n / 4) - 1)});`,
+  );
+  const biases = range(t.vectors).map((v) => {
+    const parts = range(4).map((j) => `bias[min(column + ${4 * v + j}, ${uint(s.n - 1)})]`);
+    return `let first${v} = ${bias ? `vec4f(${parts.join(', ')})` : 'vec4f()'};`;
+  });
+  const sums = range(t.rows).flatMap((row) => range(t.vectors).map((v) => `var s${row}_${v} = first${v};`));
+  return [...rows, ...columns, ...quads, ...biases, ...sums];
+}
+
+function stores(s: ProductShape, t: Tile): string[] {
+  const vector = s.n % 4 === 0;
+  return range(t.rows).flatMap((row) =>
+    range(t.vectors).map((v) => {
+      const at = `z * ${uint(s.m * s.n)} + (row + ${row}) * ${uint(s.n)} + column + ${4 * v}`;
+      const inside = `row + ${row} < ${uint(s.m)} && column + ${4 * v} < ${uint(s.n)}`;
+      const parts = range(4).map(
+        (j) => `if (column + ${4 * v + j} < ${uint(s.n)}) { y[${at} + ${j}] = v.${XYZW[j]}; }`,
+      );
+      const store = vector ? `y[(${at}) / 4] = v;` : parts.join(' ');
+      return `if (${inside}) { let v = activate(s${row}_${v}); ${store} }`;
+    }),
+  );
 }

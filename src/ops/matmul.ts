@@ -157,9 +157,9 @@ export const matmulOp: OpDef<MatmulAttrs> = defineOp<MatmulAttrs>({
       );
     });
   },
-  webgpu({ inputs: [a, b], outputs: [y], attrs }) {
+  webgpu({ inputs: [a, b], outputs: [y], attrs }, gpu) {
     const { m, n, k, as, bs, batch } = problem(a!.shape, b!.shape, y.shape, attrs);
-    return [gemmShader(a!, b!, null, y, { m, n, k, a: as, b: bs, batch }, attrs)];
+    return [gemmShader(a!, b!, null, y, { m, n, k, a: as, b: bs, batch }, attrs, gpu)];
   },
   absorb: absorbActivation,
 });
@@ -206,11 +206,11 @@ export const linearOp: OpDef<Epilogue> = defineOp<Epilogue>({
     const n = w!.shape[0];
     return linearKernels(x!, w!, b, y, { m, n, k }, attrs);
   },
-  webgpu({ inputs: [x, w, b], outputs: [y], attrs }) {
+  webgpu({ inputs: [x, w, b], outputs: [y], attrs }, gpu) {
     const [m, k] = x!.shape;
     const n = w!.shape[0];
     const operands = { a: { row: k, column: 1 }, b: { row: 1, column: k } };
-    return [gemmShader(x!, w!, b, y, { m, n, k, ...operands }, attrs)];
+    return [gemmShader(x!, w!, b, y, { m, n, k, ...operands }, attrs, gpu)];
   },
   absorb: absorbActivation,
 });

@@ -1,8 +1,18 @@
 /** Building blocks of shaders that the operators share: literals, index arithmetic, elementwise kernels. */
-import type { WebgpuArg, WebgpuKernel } from '../ir/kernel.ts';
+import { bytesOf } from '../core/tensor.ts';
+import type { Buffer, WebgpuArg, WebgpuKernel } from '../ir/kernel.ts';
 
 /** Invocations of a workgroup where nothing speaks for another number. */
 export const GROUP = 64;
+
+export const XYZW = ['x', 'y', 'z', 'w'] as const;
+
+/** 0 … n−1. */
+export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+/** Vectors of four that a buffer has room for. */
+export const vectors = (b: Buffer): number =>
+  Math.max(1, Math.ceil(('scratch' in b ? b.bytes : bytesOf(b)) / 16));
 
 const LARGEST = 3.4028234663852886e38;
 

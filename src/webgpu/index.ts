@@ -2,26 +2,26 @@
 import type { Backend, Executable, VariableStore } from '../backend.ts';
 import { check, LensletError } from '../core/error.ts';
 import type { Graph, Node } from '../ir/graph.ts';
-import type { WebgpuKernel } from '../ir/kernel.ts';
+import type { GpuTraits, WebgpuKernel } from '../ir/kernel.ts';
 import { compile, type Target } from '../plan/compile.ts';
 import { WebgpuExecutable } from './executable.ts';
 import { ALIGN, Gpu } from './gpu.ts';
 import { WebgpuStore } from './store.ts';
 
 /** How the planner sees this backend; needs no device, so plans can be made and studied without one. */
-export const webgpuTarget: Target<WebgpuKernel> = {
+export const webgpuTarget = (gpu: GpuTraits = { subgroup: 0 }): Target<WebgpuKernel> => ({
   align: ALIGN,
   memory: 'buffers',
   lower(node: Node) {
-    const kernels = node.op.webgpu?.(node);
+    const kernels = node.op.webgpu?.(node, gpu);
     check(kernels, 'unsupported', () => `"${node.op.name}" has no kernel for WebGPU.`);
     return kernels;
   },
-};
+});
 
 /** What is used where an adapter has more than every adapter must have. */
 const WANTED_LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
-const WANTED_FEATURES = ['timestamp-query'] as const;
+const WANTED_FEATURES = ['timestamp-query', 'subgroups'] as const;
 
 export interface AdapterInfo {
   readonly vendor: string;
@@ -38,12 +38,16 @@ export class WebgpuBackend implements Backend {
   private constructor(
     readonly device: GPUDevice,
     readonly adapter: AdapterInfo,
+    readonly traits: GpuTraits,
   ) {
     this.#gpu = new Gpu(device);
   }
 
-  /** @throws LensletError 'unsupported' when the adapter gives no device */
-  static async create(adapter: GPUAdapter): Promise<WebgpuBackend> {
+  /**
+   * @param traits for tests: shaders for another GPU than this
+   * @throws LensletError 'unsupported' when the adapter gives no device
+   */
+  static async create(adapter: GPUAdapter, traits?: GpuTraits): Promise<WebgpuBackend> {
     const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]]));
     const requiredFeatures = WANTED_FEATURES.filter((name) => adapter.features.has(name));
     let device: GPUDevice;
@@ -52,10 +56,16 @@ export class WebgpuBackend implements Backend {
     } catch (error) {
       throw new LensletError('unsupported', `The GPU cannot be used: ${(error as Error).message}`);
     }
-    const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+    const { vendor, architecture, description, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } =
+      adapter.info;
     const software =
       isFallbackAdapter || /swiftshader|llvmpipe|basic render/i.test(`${architecture} ${description}`);
-    return new WebgpuBackend(device, { vendor, architecture, description, software });
+    const known = software && device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize;
+    return new WebgpuBackend(
+      device,
+      { vendor, architecture, description, software },
+      traits ?? { subgroup: known ? subgroupMinSize : 0 },
+    );
   }
 
   /** Bytes of the GPU's memory taken by stores and executables. */
@@ -79,7 +89,7 @@ export class WebgpuBackend implements Backend {
         'The variables live in another backend; create the store with this one.',
       );
     }
-    return WebgpuExecutable.create(compile(graph, webgpuTarget), this.#gpu, store);
+    return WebgpuExecutable.create(compile(graph, webgpuTarget(this.traits)), this.#gpu, store);
   }
 
   dispose(): void {

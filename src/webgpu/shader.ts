@@ -34,7 +34,7 @@ export function shaderOf(kernel: WebgpuKernel, memoryOf: (arg: WebgpuArg) => unk
   const bindings = [...sharing.values()].map((args): Binding => {
     const [arg, ...others] = args;
     for (const other of others) {
-      if (other.element !== arg.element) {
+      if (other.element !== arg.element || other.length !== arg.length) {
         throw new LensletError(
           'kernel',
           `"${arg.name}" and "${other.name}" share memory, but are ${arg.element} and ${other.element}.`,
@@ -47,9 +47,10 @@ export function shaderOf(kernel: WebgpuKernel, memoryOf: (arg: WebgpuArg) => unk
   });
   const declarations = bindings.map(
     ({ element, access, arg }, i) =>
-      `@group(0) @binding(${i}) var<storage, ${access}> ${arg.name}: array<${element}>;`,
+      `@group(0) @binding(${i}) var<storage, ${access}> ${arg.name}: array<${element}${arg.length ? `, ${arg.length}` : ''}>;`,
   );
-  return { text: [...declarations, wgsl, entry(kernel)].join('\n'), bindings };
+  const features = kernel.subgroups ? ['enable subgroups;'] : [];
+  return { text: [...features, ...declarations, wgsl, entry(kernel)].join('\n'), bindings };
 }
 
 /** Buffers are used as `name[…]` or `&name` only (`WebgpuKernel.wgsl`). */
