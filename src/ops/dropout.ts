@@ -4,8 +4,9 @@ import { check } from '../core/error.ts';
 import { Random, randomBits } from '../core/random.ts';
 import { showType, sizeOf } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
-import { f32, i32, read, write } from '../ir/kernel.ts';
+import { f32, i32, read, reads, write, writes } from '../ir/kernel.ts';
 import { defineOp, type OpDef } from '../ir/op.ts';
+import { eachKernel, float, uint } from './wgsl.ts';
 
 export interface DropoutAttrs {
   /** Share of the elements that become 0, in [0, 1). */
@@ -16,6 +17,14 @@ export interface DropoutAttrs {
 
 /** Of 2²⁴ numbers, how many are dropped. */
 const threshold = (p: number): number => Math.round(p * 0x1000000);
+
+/** The generator's hash (src/core/random.ts). */
+const FMIX32 = `
+fn fmix32(v: u32) -> u32 {
+  var h = (v ^ (v >> 16u)) * 0x85ebca6bu;
+  h = (h ^ (h >> 13u)) * 0xc2b2ae35u;
+  return h ^ (h >> 16u);
+}`;
 
 /** x, seed i32[1] → y. The mask is a pure function of seed, stream and index: the gradient draws it again. */
 const dropoutOp: OpDef<DropoutAttrs> = defineOp<DropoutAttrs>({
@@ -46,6 +55,13 @@ const dropoutOp: OpDef<DropoutAttrs> = defineOp<DropoutAttrs>({
         args: [read(x), read(seed), write(y), ...tail],
       },
     ];
+  },
+  webgpu({ inputs: [x, seed], outputs: [y], attrs: { p, stream } }) {
+    const body = `let key = fmix32(u32(seed[0]) * 0x9e3779b1u + ${uint(stream)});
+  let kept = (fmix32(key + i * 0x9e3779b9u) >> 8u) >= ${uint(threshold(p))};
+  y[i] = select(0f, x[i] * ${float(1 / (1 - p))}, kept);`;
+    const args = [reads('x', x!), reads('seed', seed!, 'i32'), writes('y', y)];
+    return [eachKernel(sizeOf(y.shape), args, body, FMIX32)];
   },
   inPlace: [[0, 0]],
 });

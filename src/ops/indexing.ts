@@ -3,9 +3,11 @@ import { Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { type Shape, showType, sizeOf } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
-import { i32, read, type WasmArg, write } from '../ir/kernel.ts';
+import { i32, read, reads, type WasmArg, write, writes } from '../ir/kernel.ts';
 import { defineOp, noGrad, type OpDef } from '../ir/op.ts';
 import type { PoolAttrs } from './pool.ts';
+import { poolIndicesShader } from './pool-webgpu.ts';
+import { eachKernel, uint } from './wgsl.ts';
 
 /** The shape as [outer][axis][inner]. */
 const split = (shape: Shape, axis: number): [number, number, number] => [
@@ -61,6 +63,19 @@ const gatherGradOp = defineOp<GatherAttrs & { readonly shape: Shape }>({
     const args = [write(dx), read(indices), read(dy), ...gatherWords(dx.shape, indices!.shape, axis, 1)];
     return [{ opcode: Opcode.GATHER_GRAD, tiles: sizeOf(dx.shape.slice(0, axis)), args }];
   },
+  webgpu({ inputs: [dy, indices], outputs: [dx], attrs: { axis } }) {
+    const [, n, inner] = split(dx.shape, axis);
+    const count = sizeOf(indices!.shape);
+    const body = `let own = i32(i / ${uint(inner)} % ${uint(n)});
+  let first = (i / ${uint(n * inner)}) * ${uint(count * inner)} + i % ${uint(inner)};
+  var sum = 0f;
+  for (var j = 0u; j < ${uint(count)}; j++) {
+    if (indices[j] == own || indices[j] + ${n}i == own) { sum += dy[first + j * ${uint(inner)}]; }
+  }
+  dx[i] = sum;`;
+    const args = [reads('dy', dy!), reads('indices', indices!, 'i32'), writes('dx', dx)];
+    return [eachKernel(sizeOf(dx.shape), args, body)];
+  },
 });
 
 export const gatherOp: OpDef<GatherAttrs> = defineOp<GatherAttrs>({
@@ -96,11 +111,23 @@ export const gatherOp: OpDef<GatherAttrs> = defineOp<GatherAttrs>({
     const count = sizeOf(y.shape) ? outer * sizeOf(indices!.shape) : 0;
     return [{ opcode: Opcode.GATHER, tiles: Math.ceil(count / rows), args }];
   },
+  webgpu({ inputs: [x, indices], outputs: [y], attrs: { axis } }) {
+    const [, n, inner] = split(x!.shape, axis);
+    const count = sizeOf(indices!.shape);
+    const body = `let given = indices[i / ${uint(inner)} % ${uint(count)}];
+  let index = select(given, given + ${n}i, given < 0i);
+  let known = index >= 0i && index < ${n}i;
+  let at = (i / ${uint(count * inner)}) * ${uint(n * inner)} + u32(select(0i, index, known)) * ${uint(inner)} + i % ${uint(inner)};
+  y[i] = select(${x!.dtype === 'f32' ? '0x7fc00000u' : '0x80000000u'}, x[at], known);`;
+    const args = [reads('x', x!, 'u32'), reads('indices', indices!, 'i32'), writes('y', y, 'u32')];
+    return [eachKernel(sizeOf(y.shape), args, body)];
+  },
 });
 
 /**
  * Slices of x along `axis` at the indices (i32, negative ones from the end): the axis is replaced by the indices'
- * dimensions. An index outside ends the run with a 'kernel' error ('value' on the reference backend).
+ * dimensions. An index outside ends the run with a 'kernel' error ('value' on the reference backend); a GPU cannot stop:
+ * there the elements are NaN, or −2³¹ for integers.
  */
 export const gather = (x: Value, indices: Value, axis = 0): Value => apply1(gatherOp, [x, indices], { axis });
 
@@ -143,6 +170,22 @@ function defineArgReduce(name: string, sign: 1 | -1): OpDef<ArgReduceAttrs> {
       const rows = Math.max(1, Math.floor(8192 / n));
       const args = [read(x), write(y), ...[outer, n, inner, sign, last ? 1 : 0, rows].map(i32)];
       return [{ opcode: Opcode.ARG_REDUCE, tiles: Math.ceil((outer * inner) / rows), args }];
+    },
+    webgpu({ inputs: [x], outputs: [y], attrs: { axis, last } }) {
+      const [, n, inner] = split(x!.shape, axis);
+      const better = `v ${sign > 0 ? '>' : '<'}${last ? '=' : ''} best`;
+      const body = `let at = (i / ${uint(inner)}) * ${uint(n * inner)} + i % ${uint(inner)};
+  var best = x[at];
+  var position = 0u;
+  for (var k = 1u; k < ${uint(n)}; k++) {
+    let v = x[at + k * ${uint(inner)}];
+    if (${better}) {
+      best = v;
+      position = k;
+    }
+  }
+  y[i] = i32(position);`;
+      return [eachKernel(sizeOf(y.shape), [reads('x', x!), writes('y', y, 'i32')], body)];
     },
   });
 }
@@ -213,6 +256,9 @@ export const poolIndicesOp: OpDef<PoolIndicesAttrs> = defineOp<PoolIndicesAttrs>
     ];
     return [{ opcode: Opcode.POOL_INDICES, tiles: n * c, args: [read(x), write(y), ...words.map(i32)] }];
   },
+  webgpu: ({ inputs: [x], outputs: [y], attrs: { pool, columnMajor } }) => [
+    poolIndicesShader(x!, y, pool, columnMajor),
+  ],
 });
 
 /** Positions (i32, in the whole of x) of the maxima that `maxPool2d` with the same window gives. */

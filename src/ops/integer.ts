@@ -4,10 +4,11 @@ import { Layout, Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { type DType, sameShape, showType, sizeOf, type TensorType } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
-import { i32, read, write } from '../ir/kernel.ts';
+import { i32, read, reads, write, writes } from '../ir/kernel.ts';
 import { defineOp, noGrad, type OpDef } from '../ir/op.ts';
 import { broadcastShapes, mul, sub } from './binary.ts';
 import { expand } from './reduce.ts';
+import { eachKernel, NON_FINITE } from './wgsl.ts';
 
 const tiles = (count: number): number => Math.ceil(count / Layout.TILE);
 
@@ -36,6 +37,14 @@ export const castOp: OpDef<CastAttrs> = defineOp<CastAttrs>({
     const kind = to === 'bool' ? toBool : floats ? Cast.F32_TO_I32 : Cast.I32_TO_F32;
     return [{ opcode: Opcode.CAST, tiles: tiles(count), args: [read(x), write(y), i32(count), i32(kind)] }];
   },
+  webgpu({ inputs: [x], outputs: [y], attrs: { to } }) {
+    const floats = x!.dtype === 'f32';
+    const toI32 =
+      'select(select(i32(clamp(v, -2147483648f, 2147483520f)), 2147483647i, v >= 2147483648f), 0i, isNan(v))';
+    const text = to === 'f32' ? 'f32(v)' : to === 'bool' ? `i32(!(v == ${floats ? '0f' : '0i'}))` : toI32;
+    const args = [reads('x', x!, floats ? 'f32' : 'i32'), writes('y', y, to === 'f32' ? 'f32' : 'i32')];
+    return [eachKernel(sizeOf(y.shape), args, `let v = x[i];\ny[i] = ${text};`, NON_FINITE)];
+  },
 });
 
 /** x as f32, as i32 (towards zero) or as a condition (x ≠ 0). No gradient passes. */
@@ -52,17 +61,33 @@ function power(a: number, b: number): number {
   return y;
 }
 
+const POWER = `
+fn power(base: i32, exponent: i32) -> i32 {
+  if (exponent < 0i) { return select(select(0i, select(1i, -1i, (exponent & 1i) == 1i), base == -1i), 1i, base == 1i); }
+  var y = 1i;
+  var a = base;
+  for (var b = exponent; b > 0i; b >>= 1u) {
+    if ((b & 1i) == 1i) { y *= a; }
+    a *= a;
+  }
+  return y;
+}`;
+
 /** As the f32 ones, on 32-bit integers that wrap; a division truncates, and by zero gives 0. */
 const rules = {
-  add: { kind: Binary.ADD, f: (a, b) => a + b },
-  sub: { kind: Binary.SUB, f: (a, b) => a - b },
-  mul: { kind: Binary.MUL, f: Math.imul },
-  div: { kind: Binary.DIV, f: (a, b) => (b === 0 ? 0 : Math.trunc(a / b)) },
-  max: { kind: Binary.MAX, f: Math.max },
-  min: { kind: Binary.MIN, f: Math.min },
-  pow: { kind: Binary.POW, f: power },
-  greater_equal: { kind: Binary.GREATER_EQUAL, f: (a, b) => (a >= b ? 1 : 0) },
-} satisfies Record<string, { kind: Binary; f: (a: number, b: number) => number }>;
+  add: { kind: Binary.ADD, f: (a, b) => a + b, wgsl: 'p + q' },
+  sub: { kind: Binary.SUB, f: (a, b) => a - b, wgsl: 'p - q' },
+  mul: { kind: Binary.MUL, f: Math.imul, wgsl: 'p * q' },
+  div: {
+    kind: Binary.DIV,
+    f: (a, b) => (b === 0 ? 0 : Math.trunc(a / b)),
+    wgsl: 'select(p / select(q, 1i, q == 0i), 0i, q == 0i)',
+  },
+  max: { kind: Binary.MAX, f: Math.max, wgsl: 'max(p, q)' },
+  min: { kind: Binary.MIN, f: Math.min, wgsl: 'min(p, q)' },
+  pow: { kind: Binary.POW, f: power, wgsl: 'power(p, q)' },
+  greater_equal: { kind: Binary.GREATER_EQUAL, f: (a, b) => (a >= b ? 1 : 0), wgsl: 'i32(p >= q)' },
+} satisfies Record<string, { kind: Binary; f: (a: number, b: number) => number; wgsl: string }>;
 
 export type IntBinaryName = keyof typeof rules;
 
@@ -74,7 +99,7 @@ const sameShapes = (name: string, operands: readonly (TensorType | null)[]): voi
   );
 
 function defineIntBinary(name: IntBinaryName): OpDef<null> {
-  const { kind, f } = rules[name];
+  const { kind, f, wgsl } = rules[name];
   return defineOp<null>({
     name: `int_${name}`,
     infer([a, b]) {
@@ -94,6 +119,11 @@ function defineIntBinary(name: IntBinaryName): OpDef<null> {
       const count = sizeOf(y.shape);
       const args = [read(a), read(b), write(y), i32(count), i32(kind)];
       return [{ opcode: Opcode.INT_BINARY, tiles: tiles(count), args }];
+    },
+    webgpu({ inputs: [a, b], outputs: [y] }) {
+      const args = [reads('a', a!, 'i32'), reads('b', b!, 'i32'), writes('y', y, 'i32')];
+      const body = `let p = a[i];\nlet q = b[i];\ny[i] = ${wgsl};`;
+      return [eachKernel(sizeOf(y.shape), args, body, name === 'pow' ? POWER : '')];
     },
     inPlace: [
       [0, 0],
@@ -138,6 +168,10 @@ export const whereOp: OpDef<null> = defineOp<null>({
     const count = sizeOf(y.shape);
     const args = [read(c), read(a), read(b), write(y), i32(count)];
     return [{ opcode: Opcode.SELECT, tiles: tiles(count), args }];
+  },
+  webgpu({ inputs: [c, a, b], outputs: [y] }) {
+    const args = [reads('c', c!, 'i32'), reads('a', a!, 'u32'), reads('b', b!, 'u32'), writes('y', y, 'u32')];
+    return [eachKernel(sizeOf(y.shape), args, 'y[i] = select(b[i], a[i], c[i] != 0i);')];
   },
 });
 

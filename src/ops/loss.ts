@@ -9,6 +9,7 @@ import { sub } from './binary.ts';
 import { unary } from './elementwise.ts';
 import { reduceMean } from './reduce.ts';
 import { pad } from './shape.ts';
+import { countCorrectShader, crossEntropyGradShader, crossEntropyShader } from './softmax-webgpu.ts';
 
 interface CrossEntropyAttrs {
   readonly labelSmoothing: number;
@@ -70,6 +71,9 @@ const crossEntropyGradOp = defineOp<CrossEntropyAttrs>({
     const buffers = [read(x), read(labels), read(null), read(dloss), write(dx)];
     return kernel(Opcode.CROSS_ENTROPY_GRAD, Math.ceil(n / rows), rows, buffers, dx, attrs);
   },
+  webgpu: ({ inputs: [x, labels, dloss], outputs: [dx], attrs }) => [
+    crossEntropyGradShader(x!, labels!, dloss!, dx, attrs.labelSmoothing),
+  ],
 });
 
 const crossEntropyOp = defineOp<CrossEntropyAttrs>({
@@ -92,6 +96,9 @@ const crossEntropyOp = defineOp<CrossEntropyAttrs>({
     const buffers = [read(x), read(labels), write(loss), read(null), read(null)];
     return kernel(Opcode.CROSS_ENTROPY, 1, x!.shape[0], buffers, x!, attrs);
   },
+  webgpu: ({ inputs: [x, labels], outputs: [loss], attrs }) => [
+    crossEntropyShader(x!, labels!, loss, attrs.labelSmoothing),
+  ],
 });
 
 /**
@@ -148,6 +155,7 @@ const countCorrectOp = defineOp<null>({
       },
     ];
   },
+  webgpu: ({ inputs: [x, labels], outputs: [y] }) => [countCorrectShader(x!, labels!, y)],
 });
 
 /** How many rows of scores f32[N×classes] are largest at their label: a scalar. A row with a NaN never is. */

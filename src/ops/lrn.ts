@@ -3,8 +3,9 @@ import { Layout, Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { showType, sizeOf, type Tensor } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
-import { f32, i32, read, type WasmArg, type WasmKernel, write } from '../ir/kernel.ts';
+import { f32, i32, read, reads, type WasmArg, type WasmKernel, write, writes } from '../ir/kernel.ts';
 import { defineOp, noGrad } from '../ir/op.ts';
+import { eachKernel, float, uint } from './wgsl.ts';
 
 export interface LrnAttrs {
   /** Channels of a window: c − ⌊size/2⌋ … c + ⌊(size − 1)/2⌋. */
@@ -45,6 +46,19 @@ function bases({ shape, data }: Tensor, { size, alpha, k }: LrnAttrs): Float64Ar
   });
 }
 
+/** `base(i)`: b of element i , the sum over its window of channels. */
+const baseFunction = ([, c, ...rest]: readonly number[], { size, alpha, k }: LrnAttrs): string => `
+fn channelOf(i: u32) -> i32 { return i32(i / ${uint(sizeOf(rest))} % ${uint(c)}); }
+fn base(i: u32) -> f32 {
+  let channel = channelOf(i);
+  var sum = 0f;
+  for (var j = max(0i, channel - ${Math.floor(size / 2)}i); j <= min(${c - 1}i, channel + ${Math.floor((size - 1) / 2)}i); j++) {
+    let v = x[i + u32(j - channel) * ${uint(sizeOf(rest))}];
+    sum += v * v;
+  }
+  return ${float(k)} + ${float(alpha / size)} * sum;
+}`;
+
 const gradOp = defineOp<LrnAttrs>({
   name: 'local_response_norm_grad',
   infer: ([x]) => [x!],
@@ -65,6 +79,19 @@ const gradOp = defineOp<LrnAttrs>({
   },
   wasm: ({ inputs: [x, dy], outputs: [dx], attrs }) =>
     kernel(Opcode.LOCAL_RESPONSE_NORM_GRAD, [read(x), read(dy), write(dx)], dx.shape, attrs),
+  webgpu({ inputs: [x, dy], outputs: [dx], attrs }) {
+    const [, c, ...rest] = dx.shape;
+    const { size, alpha, beta } = attrs;
+    const body = `let channel = channelOf(i);
+  var sum = 0f;
+  for (var j = max(0i, channel - ${Math.floor((size - 1) / 2)}i); j <= min(${c - 1}i, channel + ${Math.floor(size / 2)}i); j++) {
+    let at = i + u32(j - channel) * ${uint(sizeOf(rest))};
+    sum += dy[at] * x[at] * pow(base(at), ${float(-beta - 1)});
+  }
+  dx[i] = dy[i] * pow(base(i), ${float(-beta)}) - ${float((2 * alpha * beta) / size)} * x[i] * sum;`;
+    const args = [reads('x', x!), reads('dy', dy!), writes('dx', dx)];
+    return [eachKernel(sizeOf(dx.shape), args, body, baseFunction(dx.shape, attrs))];
+  },
 });
 
 const lrnOp = defineOp<LrnAttrs>({
@@ -90,6 +117,11 @@ const lrnOp = defineOp<LrnAttrs>({
   },
   wasm: ({ inputs: [x], outputs: [y], attrs }) =>
     kernel(Opcode.LOCAL_RESPONSE_NORM, [read(x), read(null), write(y)], y.shape, attrs),
+  webgpu({ inputs: [x], outputs: [y], attrs }) {
+    const body = `y[i] = x[i] * pow(base(i), ${float(-attrs.beta)});`;
+    const args = [reads('x', x!), writes('y', y)];
+    return [eachKernel(sizeOf(y.shape), args, body, baseFunction(y.shape, attrs))];
+  },
 });
 
 /** y = x·(k + alpha/size · Σ x²)^−beta, the sum over a window of `size` channels; x [N,C,…]. */

@@ -6,6 +6,7 @@ import { showType, type Tensor, type TensorType } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
 import { i32, read, type WasmArg, type WasmKernel, write } from '../ir/kernel.ts';
 import { defineOp, noGrad, type OpDef } from '../ir/op.ts';
+import { avgPoolGradShader, avgPoolShader, maxPoolGradShader, maxPoolShader } from './pool-webgpu.ts';
 
 export interface PoolAttrs {
   readonly kernel: readonly [number, number];
@@ -176,6 +177,7 @@ const maxPoolGradOp = defineOp<PoolAttrs>({
   },
   wasm: ({ inputs: [x, y, dy], outputs: [dx], attrs }) =>
     kernel(Opcode.POOL_GRAD, PoolKind.MAX, [read(x), read(y), read(dy), write(dx)], dx, y!, attrs),
+  webgpu: ({ inputs: [x, y, dy], outputs: [dx], attrs }) => [maxPoolGradShader(x!, y!, dy!, dx, attrs)],
 });
 
 const maxPoolOp = defineOp<PoolAttrs>({
@@ -194,6 +196,7 @@ const maxPoolOp = defineOp<PoolAttrs>({
   },
   wasm: ({ inputs: [x], outputs: [y], attrs }) =>
     kernel(Opcode.POOL, PoolKind.MAX, [read(x), write(y), read(null), read(null)], x!, y, attrs),
+  webgpu: ({ inputs: [x], outputs: [y], attrs }) => [maxPoolShader(x!, y, attrs)],
 });
 
 /** dx from dy and, for its shape alone, x. */
@@ -214,6 +217,7 @@ const avgPoolGradOp: OpDef<PoolAttrs & { readonly shape: readonly number[] }> = 
   },
   wasm: ({ inputs: [dy], outputs: [dx], attrs }) =>
     kernel(Opcode.POOL_GRAD, PoolKind.AVERAGE, [read(null), read(null), read(dy), write(dx)], dx, dy!, attrs),
+  webgpu: ({ inputs: [dy], outputs: [dx], attrs }) => [avgPoolGradShader(dy!, dx, attrs)],
 });
 
 const avgPoolOp = defineOp<PoolAttrs>({
@@ -232,6 +236,7 @@ const avgPoolOp = defineOp<PoolAttrs>({
   },
   wasm: ({ inputs: [x], outputs: [y], attrs }) =>
     kernel(Opcode.POOL, PoolKind.AVERAGE, [read(x), write(y), read(null), read(null)], x!, y, attrs),
+  webgpu: ({ inputs: [x], outputs: [y], attrs }) => [avgPoolShader(x!, y, attrs)],
 });
 
 type Pair = number | readonly [number, number];

@@ -8,6 +8,7 @@ import { i32, read, write } from '../ir/kernel.ts';
 import { defineOp, type OpDef } from '../ir/op.ts';
 import { type BoxCopy, copyKernels, copyReference, copyShaders } from './box.ts';
 import { unary } from './elementwise.ts';
+import { reduceShaders } from './reduce-webgpu.ts';
 import { reshape, transpose } from './shape.ts';
 
 export interface ReduceAttrs {
@@ -91,6 +92,8 @@ export function defineReduce(name: string, grad: OpDef<ReduceAttrs>['grad']): Op
         { opcode: Opcode.REDUCE, tiles, args: [read(x), write(y), ...[kind, ...dims, items].map(i32)] },
       ];
     },
+    webgpu: ({ inputs: [x], outputs: [y], attrs: { axes } }) =>
+      reduceShaders(x!, y, kind, pattern(x!.shape, axes) as number[]),
   });
 }
 

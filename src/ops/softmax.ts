@@ -5,6 +5,7 @@ import { type Shape, showType, sizeOf, type Tensor } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
 import { i32, read, type WasmArg, type WasmKernel, write } from '../ir/kernel.ts';
 import { defineOp, noGrad, type OpDef } from '../ir/op.ts';
+import { softmaxGradShader, softmaxShader } from './softmax-webgpu.ts';
 
 interface SoftmaxAttrs {
   readonly axis: number;
@@ -54,6 +55,9 @@ function define(isLog: boolean): OpDef<SoftmaxAttrs> {
     },
     wasm: ({ inputs: [y, dy], outputs: [dx], attrs: { axis } }) =>
       kernel(Opcode.SOFTMAX_GRAD, [read(null), read(y), read(dy), write(dx)], dx.shape, axis, isLog),
+    webgpu: ({ inputs: [y, dy], outputs: [dx], attrs: { axis } }) => [
+      softmaxGradShader(y!, dy!, dx, split(dx.shape, axis), isLog),
+    ],
   });
   return defineOp<SoftmaxAttrs>({
     name,
@@ -77,6 +81,9 @@ function define(isLog: boolean): OpDef<SoftmaxAttrs> {
     },
     wasm: ({ inputs: [x], outputs: [y], attrs: { axis } }) =>
       kernel(Opcode.SOFTMAX, [read(x), write(y), read(null), read(null)], y.shape, axis, isLog),
+    webgpu: ({ inputs: [x], outputs: [y], attrs: { axis } }) => [
+      softmaxShader(x!, y, split(y.shape, axis), isLog),
+    ],
   });
 }
 

@@ -91,3 +91,28 @@ fn run(group: u32, local: u32) {
 }`;
   return { wgsl, workgroups: Math.ceil(count / 4 / GROUP), size: GROUP, args };
 }
+
+/** −∞ and NaN, for which WGSL has no literals, and a test that no compiler takes for always false. */
+export const NON_FINITE = `
+fn nonFinite(bits: u32) -> f32 { var hidden = bits; return bitcast<f32>(hidden); }
+fn isNan(v: f32) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }`;
+export const MINUS_INFINITY = 'nonFinite(0xff800000u)';
+export const NAN = 'nonFinite(0x7fc00000u)';
+
+/**
+ * `${name}(local, v)`: the values of all invocations of a workgroup combined, in a fixed order, by `combine(a, b)`;
+ * every invocation has to call it and gets the result.
+ * @param size invocations, a power of two
+ */
+export const workgroupFold = (name: string, size: number, combine: string): string => `
+var<workgroup> ${name}Values: array<f32, ${size}>;
+fn ${name}(local: u32, v: f32) -> f32 {
+  workgroupBarrier();
+  ${name}Values[local] = v;
+  for (var half = ${size / 2}u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (local < half) { ${name}Values[local] = ${combine}(${name}Values[local], ${name}Values[local + half]); }
+  }
+  workgroupBarrier();
+  return ${name}Values[0];
+}`;

@@ -48,7 +48,7 @@ for (const [name, op] of Object.entries({ softmax, logSoftmax })) {
 
     it('with −∞, +∞ and NaN', async () => {
       const x = tensor([5, 3], [-inf, 1, 2, inf, 1, 2, nan, 1, 2, -inf, -inf, -inf, 1, nan, -inf]);
-      await checkOp({ build: ([v]) => op(v), inputs: [x], step: 0 });
+      await checkOp({ build: ([v]) => op(v), inputs: [x], step: 0, webgpu: false });
     });
 
     it('refuses axes that are not there and integers', () => {
