@@ -1,6 +1,6 @@
 /**
  * The interpreter: every thread runs the same program over shared memory, claiming tiles of each record and
- * meeting at barriers. Exports only; the one switch over `Opcode` is `dispatch`.
+ * waiting at barriers for those that others have claimed. Exports only; the one switch over `Opcode` is `dispatch`.
  */
 import { binary, unary, unaryGrad } from "./elementwise";
 import { conv, convPad } from "./conv";
@@ -23,15 +23,16 @@ import { reduce } from "./reduce";
 import { winograd, winogradFilter } from "./winograd";
 import { winogradGrad } from "./winograd-grad";
 import { Command, Control, Layout, Opcode } from "./protocol";
-import { aborted, abortRun, barrier, claim, join, leave, park, release } from "./sync";
+import { aborted, abortRun, awaitTiles, claim, close, complete, enter, leave, open, setMaySleep } from "./sync";
 
 /** Globals are per instance, and there is one instance a thread. */
 let thread: i32 = 0;
 let record: usize = 0;
 
-/** Must be called once, before anything else, with the thread's number. */
-export function setup(id: i32): void {
+/** Must be called once, before anything else, with the thread's number and whether it may sleep while it waits. */
+export function setup(id: i32, maySleep: bool): void {
   thread = id;
+  setMaySleep(maySleep);
 }
 
 /** The record this thread is in or was in last: where a trap happened. */
@@ -39,38 +40,34 @@ export function currentRecord(): usize {
   return record;
 }
 
-/** Thread 0: runs records [begin, end) with `threads` threads. Returns 1 when done, 0 when aborted. */
+/** Thread 0: runs records [begin, end) with at most `threads` threads. Returns 1 when done, 0 when aborted. */
 export function execute(begin: usize, end: usize, threads: i32): i32 {
-  store<u32>(Layout.CONTROL + Control.PROGRAM_BEGIN, <u32>begin);
-  store<u32>(Layout.CONTROL + Control.PROGRAM_END, <u32>end);
-  for (let r = begin; r < end; r += load<usize>(r + Command.BYTES)) store<i32>(load<usize>(r + Command.COUNTER), 0);
-  release(threads);
+  store<usize>(Layout.CONTROL + Control.PROGRAM_BEGIN, begin);
+  store<usize>(Layout.CONTROL + Control.PROGRAM_END, end);
+  if (threads > 1) {
+    for (let r = begin; r < end; r += load<usize>(r + Command.BYTES)) store<i64>(load<usize>(r + Command.COUNTER), 0);
+  }
+  open(threads);
   run(begin, end, threads);
-  join();
+  close();
+  // Not a result of run: V8 11.3 (Node 20) loses a value that lies on the stack while close sleeps.
   return aborted() ? 0 : 1;
 }
 
 /** After a trap in thread 0: makes the others leave and waits for them. */
 export function abandon(): void {
   abortRun();
-  join();
+  close();
 }
 
-/** Threads 1, 2, …: parks and takes part in runs, for ever. Only a trap leaves it; then call `recover`. */
+/** Threads 1, 2, …: takes part in runs, for ever. Only a trap leaves it; then call `recover`. */
 export function serve(): void {
-  let generation = recovered;
   for (;;) {
-    recovered = generation = park(generation);
-    const threads = generation & 31;
-    if (thread >= threads) continue;
-    const control: usize = Layout.CONTROL;
+    const threads = enter(thread), control: usize = Layout.CONTROL;
     run(load<usize>(control + Control.PROGRAM_BEGIN), load<usize>(control + Control.PROGRAM_END), threads);
     leave();
   }
 }
-
-/** The generation this thread has seen last. */
-let recovered: i32 = 0;
 
 /** After a trap in `serve`: records the fault, makes the others leave, leaves too. `serve` can be called again. */
 export function recover(): void {
@@ -79,24 +76,35 @@ export function recover(): void {
   leave();
 }
 
+/** Returns when all tiles of all records are done, or the run is aborted. */
 function run(begin: usize, end: usize, threads: i32): void {
   const scratch: usize = Layout.SCRATCH + thread * Layout.SCRATCH_BYTES;
+  /** Tiles of the records so far, and those that this thread has done since it last said so. */
+  let all = 0, own = 0;
   for (let r = begin; r < end; r += load<usize>(r + Command.BYTES)) {
     record = r;
-    const go = load<i32>(r + Command.BARRIER) ? barrier(threads) : !aborted();
-    if (!go) {
-      abortRun();
-      return;
-    }
     const opcode = load<i32>(r + Command.OPCODE);
     const tiles = load<i32>(r + Command.TILES);
     if (threads == 1) {
       for (let tile = 0; tile < tiles; tile++) dispatch(opcode, r, tile, scratch);
-    } else {
-      const counter: usize = load<usize>(r + Command.COUNTER);
-      for (let tile = claim(counter); tile < tiles; tile = claim(counter)) dispatch(opcode, r, tile, scratch);
+      continue;
     }
+    if (load<i32>(r + Command.BARRIER)) {
+      if (own) complete(own);
+      own = 0;
+      awaitTiles(all);
+    }
+    if (aborted()) return;
+    const counter = load<usize>(r + Command.COUNTER);
+    for (let tile = claim(counter, tiles, thread); tile >= 0; tile = claim(counter, tiles, thread)) {
+      dispatch(opcode, r, tile, scratch);
+      own++;
+    }
+    all += tiles;
   }
+  if (threads == 1) return;
+  if (own) complete(own);
+  awaitTiles(all);
 }
 
 function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {

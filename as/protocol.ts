@@ -15,9 +15,9 @@ export const enum Command {
   BYTES = 4,
   /** Number of independent tiles; a thread claims one at a time. */
   TILES = 8,
-  /** 1: every thread waits here until all records before this one are done. */
+  /** 1: nobody goes on until all tiles of the records before this one are done. */
   BARRIER = 12,
-  /** Address of this record's claim counter. */
+  /** Address of this record's claim counter, 64 bits: tiles claimed from the front, tiles claimed from the back. */
   COUNTER = 16,
   /** First argument. */
   ARGS = 20,
@@ -25,21 +25,21 @@ export const enum Command {
 
 /** Control block, at address `Layout.CONTROL`. Words written by different threads lie on different cache lines. */
 export const enum Control {
-  /** Number of the run << 5 | number of threads taking part; parked threads wait on it. */
-  GENERATION = 0,
+  /** Number of the run << 5 | number of threads that may take part, 0 between runs; parked threads wait on it. */
+  RUN = 0,
+  /** From a word that is waited on to the number of threads asleep there. */
+  SLEEPERS = 4,
   PROGRAM_BEGIN = 8,
   PROGRAM_END = 12,
   /** Times a waiting thread looks at a word before it sleeps. */
   SPIN = 16,
-  BARRIER_ARRIVED = 64,
-  BARRIER_GENERATION = 128,
-  /** Nonzero: leave the program at the next record. */
-  ABORT = 192,
+  /** Tiles completed in this run; as/sync.ts: or that it is aborted. */
+  DONE = 64,
+  /** Threads other than 0 inside the run. */
+  INSIDE = 128,
   /** Address of the record a thread trapped in, or 0. */
-  FAULT = 196,
-  /** Threads still inside the current run. */
-  ACTIVE = 256,
-  BYTES = 320,
+  FAULT = 192,
+  BYTES = 256,
 }
 
 /** Fixed addresses and sizes in the one linear memory. */

@@ -1,95 +1,142 @@
 /**
- * How threads meet: claiming tiles, barriers, parking, leaving after a fault. The only file with atomics.
+ * How threads meet: entering and leaving a run, claiming tiles, waiting for tiles of others. The only file with atomics.
+ * Nobody waits for a thread that has not entered: one still asleep when a run begins comes late, or not at all.
  * Without the threads feature everything folds to the single-thread case.
  */
 import { Control, Layout } from "./protocol";
 
-const CONTROL: usize = Layout.CONTROL;
+const RUN: usize = Layout.CONTROL + Control.RUN;
+const DONE: usize = Layout.CONTROL + Control.DONE;
+const INSIDE: usize = Layout.CONTROL + Control.INSIDE;
 
-/** The next unclaimed tile of a record; tiles are claimed in order by all threads together. */
+/** Bit of the DONE word: leave the run. More than any number of tiles, so that nobody waits for tiles any longer. */
 // @ts-ignore: decorator
 @inline
-export function claim(counter: usize): i32 {
-  if (ASC_FEATURE_THREADS) return atomic.add<i32>(counter, 1);
-  const tile = load<i32>(counter);
-  store<i32>(counter, tile + 1);
-  return tile;
+const ABORTED: i32 = 1 << 30;
+
+/** Whether this thread may sleep; a page may not. */
+let maySleep: bool = true;
+/** The RUN word of the run that this thread was in last. */
+let entered: i32 = 0;
+
+export function setMaySleep(may: bool): void {
+  maySleep = may;
 }
 
+/**
+ * Claims a tile of a record; −1: none is left. Odd threads take tiles from the back, the others from the front: two
+ * threads then find most of what they read in their own caches, from tile to tile and from record to record.
+ */
 // @ts-ignore: decorator
 @inline
+export function claim(counter: usize, tiles: i32, thread: i32): i32 {
+  if (!ASC_FEATURE_THREADS) return -1;
+  const back = thread & 1;
+  const claimed = atomic.add<i64>(counter, <i64>1 << (back << 5));
+  const front = <i32>claimed, behind = <i32>(claimed >> 32);
+  if (front + behind >= tiles) return -1;
+  return back ? tiles - 1 - behind : front;
+}
+
+/** One more look in vain at a word that is `value`: after SPIN of them, sleeps until it is another. Returns the looks so far. */
+// @ts-ignore: decorator
+@inline
+function watch(word: usize, value: i32, looks: i32): i32 {
+  if (looks < load<i32>(Layout.CONTROL + Control.SPIN) || !maySleep) return looks + 1;
+  // Counted before the last look, which is part of waiting: who changes the word next sees the sleeper.
+  atomic.add<i32>(word + Control.SLEEPERS, 1);
+  atomic.wait<i32>(word, value, -1);
+  atomic.sub<i32>(word + Control.SLEEPERS, 1);
+  return 0;
+}
+
+/** Wakes those who sleep on a word that was changed. */
+// @ts-ignore: decorator
+@inline
+function wake(word: usize): void {
+  if (atomic.load<i32>(word + Control.SLEEPERS)) atomic.notify(word, -1);
+}
+
 export function aborted(): bool {
-  if (ASC_FEATURE_THREADS) return atomic.load<i32>(CONTROL + Control.ABORT) != 0;
-  return load<i32>(CONTROL + Control.ABORT) != 0;
+  if (ASC_FEATURE_THREADS) return atomic.load<i32>(DONE) >= ABORTED;
+  return load<i32>(DONE) >= ABORTED;
 }
 
-/** Sleeps until the word at `address` is no longer `value`, after looking at it `spin` times. */
-function waitWhile(address: usize, value: i32, spin: i32): void {
-  for (let i = 0; i < spin; i++) {
-    if (atomic.load<i32>(address) != value) return;
+/** Says that this thread has completed `tiles` more tiles. */
+export function complete(tiles: i32): void {
+  if (!ASC_FEATURE_THREADS) return;
+  atomic.add<i32>(DONE, tiles);
+  wake(DONE);
+}
+
+/** Waits until `tiles` tiles of the run are completed or the run is aborted. */
+export function awaitTiles(tiles: i32): void {
+  if (!ASC_FEATURE_THREADS) return;
+  let looks = 0;
+  while (true) {
+    const done = atomic.load<i32>(DONE);
+    if (done >= tiles) return;
+    looks = watch(DONE, done, looks);
   }
-  while (atomic.load<i32>(address) == value) atomic.wait<i32>(address, value, -1);
 }
 
-/** Waits until all threads of the run are here. False: the run was aborted, leave. */
-export function barrier(threads: i32): bool {
-  if (!ASC_FEATURE_THREADS) return !aborted();
-  if (threads > 1) {
-    const generation = atomic.load<i32>(CONTROL + Control.BARRIER_GENERATION);
-    if (atomic.add<i32>(CONTROL + Control.BARRIER_ARRIVED, 1) == threads - 1) {
-      atomic.store<i32>(CONTROL + Control.BARRIER_ARRIVED, 0);
-      atomic.add<i32>(CONTROL + Control.BARRIER_GENERATION, 1);
-      atomic.notify(CONTROL + Control.BARRIER_GENERATION, -1);
-    } else if (!aborted()) {
-      waitWhile(CONTROL + Control.BARRIER_GENERATION, generation, load<i32>(CONTROL + Control.SPIN));
-    }
-  }
-  return !aborted();
-}
-
-/** Makes every thread leave the run: raised flag first, then whoever waits at a barrier is let go. */
+/** Makes every thread leave the run. */
 export function abortRun(): void {
   if (!ASC_FEATURE_THREADS) {
-    store<i32>(CONTROL + Control.ABORT, 1);
+    store<i32>(DONE, ABORTED);
     return;
   }
-  atomic.store<i32>(CONTROL + Control.ABORT, 1);
-  atomic.add<i32>(CONTROL + Control.BARRIER_GENERATION, 1);
-  atomic.notify(CONTROL + Control.BARRIER_GENERATION, -1);
+  atomic.or<i32>(DONE, ABORTED);
+  wake(DONE);
 }
 
-/** Thread 0 lets threads 1 … threads − 1 go. The count is part of the word they wait on: no thread can mistake it. */
-export function release(threads: i32): void {
-  if (!ASC_FEATURE_THREADS) return;
-  atomic.store<i32>(CONTROL + Control.BARRIER_ARRIVED, 0);
+/** Thread 0 lets threads 1 … threads − 1 into a run. */
+export function open(threads: i32): void {
+  if (!ASC_FEATURE_THREADS) {
+    store<i32>(DONE, 0);
+    return;
+  }
+  atomic.store<i32>(DONE, 0);
   if (threads < 2) return;
-  atomic.store<i32>(CONTROL + Control.ACTIVE, threads - 1);
-  const run = (atomic.load<i32>(CONTROL + Control.GENERATION) >>> 5) + 1;
-  atomic.store<i32>(CONTROL + Control.GENERATION, (run << 5) | threads);
-  atomic.notify(CONTROL + Control.GENERATION, -1);
+  // The count is part of the word: no thread can mistake it. Between runs it is 0.
+  atomic.store<i32>(RUN, atomic.load<i32>(RUN) + 32 + threads);
+  wake(RUN);
 }
 
-/** Thread 0 waits until no other thread is inside the run. */
-export function join(): void {
+/** Thread 0 lets nobody in any longer and waits until nobody is inside. */
+export function close(): void {
   if (!ASC_FEATURE_THREADS) return;
-  const spin = load<i32>(CONTROL + Control.SPIN);
-  for (;;) {
-    const active = atomic.load<i32>(CONTROL + Control.ACTIVE);
-    if (active <= 0) return;
-    waitWhile(CONTROL + Control.ACTIVE, active, spin);
+  atomic.and<i32>(RUN, ~31);
+  let looks = 0;
+  while (true) {
+    const inside = atomic.load<i32>(INSIDE);
+    if (inside == 0) return;
+    looks = watch(INSIDE, inside, looks);
+  }
+}
+
+/** Parks a thread other than 0 until it is inside a run that it has not been in; returns the run's number of threads. */
+export function enter(thread: i32): i32 {
+  if (!ASC_FEATURE_THREADS) return 0;
+  let looks = 0;
+  while (true) {
+    const run = atomic.load<i32>(RUN);
+    if (run == entered || thread >= (run & 31)) {
+      looks = watch(RUN, run, looks);
+      continue;
+    }
+    entered = run;
+    atomic.add<i32>(INSIDE, 1);
+    // Either thread 0 sees this thread inside, or this thread sees that the run is closed.
+    if (atomic.load<i32>(RUN) == run) return run & 31;
+    leave();
+    looks = 0;
   }
 }
 
 /** A thread other than 0 says that it has left the run. */
 export function leave(): void {
   if (!ASC_FEATURE_THREADS) return;
-  atomic.sub<i32>(CONTROL + Control.ACTIVE, 1);
-  atomic.notify(CONTROL + Control.ACTIVE, -1);
-}
-
-/** Parks a thread until the generation word is another; returns the new one. */
-export function park(generation: i32): i32 {
-  if (!ASC_FEATURE_THREADS) return 0;
-  waitWhile(CONTROL + Control.GENERATION, generation, load<i32>(CONTROL + Control.SPIN));
-  return atomic.load<i32>(CONTROL + Control.GENERATION);
+  atomic.sub<i32>(INSIDE, 1);
+  wake(INSIDE);
 }

@@ -1,9 +1,10 @@
 /**
- * The WASM backend in the browser. A page may not wait for threads: on the page itself the backend has one thread,
- * which saves short programs two messages a run (0.03 ms in Chromium); for more threads create it in a worker.
+ * The WASM backend in the browser. On the page itself a run saves the two messages to a worker and back (0.03 ms in
+ * Chromium), but the page stands still meanwhile and, as it may not sleep, looks until the other threads are done: right
+ * for programs of some milliseconds. Create the backend in a worker for longer ones.
  */
 import { relaxedSimd, threads as sharedMemory, simd } from 'wasm-feature-detect';
-import { check, LensletError } from '../src/core/error.ts';
+import { LensletError } from '../src/core/error.ts';
 import { type Binary, type Spawn, WasmBackend } from '../src/wasm/index.ts';
 
 /** Literal paths, so that bundlers see them. */
@@ -53,7 +54,7 @@ async function bestBinary(): Promise<Binary> {
 }
 
 export interface BrowserOptions {
-  /** Default: one for each core, at most 8; 1 on a page's own thread and without cross-origin isolation. */
+  /** Default: one for each core, at most 8; 1 on a page and without cross-origin isolation. */
   readonly threads?: number;
   readonly binary?: Binary;
   /** Size of the one memory in bytes. Default 1 GiB, less where the browser gives less. */
@@ -62,16 +63,11 @@ export interface BrowserOptions {
 
 /**
  * The WASM backend on this device. Threads that cannot be started are done without.
- * @throws LensletError 'unsupported' when the browser is too old, or for several threads on a page's own thread
+ * @throws LensletError 'unsupported' when the browser is too old
  */
 export async function createBackend(options: BrowserOptions = {}): Promise<WasmBackend> {
   const binary = options.binary ?? (await bestBinary());
   const onPage = 'document' in globalThis;
-  check(
-    !(onPage && (options.threads ?? 1) > 1),
-    'unsupported',
-    () => 'A page may not wait for threads: create the backend in a worker, or with threads: 1.',
-  );
   const cores = Math.min(8, navigator.hardwareConcurrency || 1);
   const threads = binary === 'simd' ? 1 : (options.threads ?? (onPage ? 1 : cores));
   const module = await compile(binaries[binary]);
@@ -83,6 +79,7 @@ export async function createBackend(options: BrowserOptions = {}): Promise<WasmB
       threads,
       spawn,
       cores: navigator.hardwareConcurrency,
+      maySleep: !onPage,
       memoryBytes,
     });
   } catch (error) {

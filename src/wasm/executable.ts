@@ -10,6 +10,7 @@ import type { Storage } from '../plan/storage.ts';
 import { encode, encodedBytes } from './encode.ts';
 import type { Heap } from './heap.ts';
 import type { WasmStore } from './store.ts';
+import { ThreadChoice } from './thread-choice.ts';
 import type { ThreadPool } from './threads.ts';
 
 interface Program {
@@ -18,12 +19,6 @@ interface Program {
   readonly records: readonly number[];
   readonly steps: readonly Step<WasmKernel>[];
 }
-
-/** Runs up to this are tried with one thread, too: meeting at barriers may cost more than the others bring. */
-const SHORT_MS = 5;
-/** Timed runs with each number of threads, after runs that are not timed. */
-const TRIALS = 5;
-const WARM_UP = 2;
 
 export class WasmExecutable implements Executable {
   readonly inputs: ReadonlyMap<string, TensorType>;
@@ -36,10 +31,8 @@ export class WasmExecutable implements Executable {
   readonly #prologue: Program;
   readonly #program: Program;
   #version = 0;
-  #threads: number;
-  readonly #trials: { threads: number; ms: number }[] = [];
-  #runs = 0;
-  #decided: boolean;
+  readonly #choice: ThreadChoice;
+  #hasRun = false;
 
   constructor(
     readonly plan: Plan<WasmKernel>,
@@ -50,8 +43,7 @@ export class WasmExecutable implements Executable {
     this.inputs = plan.graph.inputs;
     this.outputs = plan.graph.outputs;
     this.memory = plan.memory;
-    this.#threads = pool.size;
-    this.#decided = pool.size === 1;
+    this.#choice = new ThreadChoice(pool.size);
     this.store.checkFits(plan.graph.variables.values());
     try {
       this.#arena = this.#allocate(plan.memory.arena);
@@ -124,7 +116,7 @@ export class WasmExecutable implements Executable {
   async replay(): Promise<void> {
     this.#checkAlive();
     check(
-      this.#runs || !this.inputs.size,
+      this.#hasRun || !this.inputs.size,
       'unknown',
       () => 'There are no inputs to run with again; run first.',
     );
@@ -165,21 +157,12 @@ export class WasmExecutable implements Executable {
     this.#version = this.store.version;
   }
 
-  /** Short programs are timed in turn with one thread and with all, until it is known which is faster. */
+  /** With as many threads as are fastest. */
   #executeBest(): void {
-    this.#runs++;
-    if (this.#decided || this.#runs <= WARM_UP) {
-      this.#execute(this.#program, this.#threads);
-      return;
-    }
-    const threads = this.#runs % 2 ? 1 : this.pool.size;
+    this.#hasRun = true;
     const start = performance.now();
-    this.#execute(this.#program, threads);
-    const ms = performance.now() - start;
-    this.#trials.push({ threads, ms });
-    this.#decided = ms > SHORT_MS || this.#trials.length === 2 * TRIALS;
-    const best = (n: number) => Math.min(...this.#trials.filter((t) => t.threads === n).map((t) => t.ms));
-    if (this.#decided && ms <= SHORT_MS && best(1) < best(this.pool.size)) this.#threads = 1;
+    this.#execute(this.#program, this.#choice.threads);
+    this.#choice.took(performance.now() - start);
   }
 
   #execute({ begin, end, records, steps }: Program, threads: number): void {
@@ -205,7 +188,10 @@ export class WasmExecutable implements Executable {
     this.#changing(() => {
       steps.forEach(({ label }, i) => {
         const start = performance.now();
-        this.#execute({ ...this.#program, begin: records[i], end: records[i + 1] ?? end }, this.#threads);
+        this.#execute(
+          { ...this.#program, begin: records[i], end: records[i + 1] ?? end },
+          this.#choice.threads,
+        );
         times.push({ label, milliseconds: performance.now() - start });
       });
     });

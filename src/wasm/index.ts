@@ -25,6 +25,8 @@ export interface WasmOptions {
   readonly spawn?: Spawn;
   /** Cores of the machine. Default: as many as threads. */
   readonly cores?: number;
+  /** Whether the calling thread may sleep while it waits for the others; a page may not. Default true. */
+  readonly maySleep?: boolean;
   /** Size of the one memory; halved until the engine agrees. Default 1 GiB. */
   readonly memoryBytes?: number;
   /** For tests: guard words around every block; see `guardsIntact`. */
@@ -52,7 +54,15 @@ export class WasmBackend implements Backend {
 
   /** @throws LensletError 'value' for an impossible number of threads, 'memory' when there is none */
   static async create(options: WasmOptions): Promise<WasmBackend> {
-    const { binary, module, threads, spawn, memoryBytes = 1 << 30, guarded = false } = options;
+    const {
+      binary,
+      module,
+      threads,
+      spawn,
+      maySleep = true,
+      memoryBytes = 1 << 30,
+      guarded = false,
+    } = options;
     check(
       Number.isInteger(threads) && threads >= 1 && threads <= Layout.MAX_THREADS,
       'value',
@@ -64,7 +74,7 @@ export class WasmBackend implements Backend {
       () =>
         'More than one thread needs the "threads" or "relaxed" binary and a way to start threads (spawn).',
     );
-    const pool = new ThreadPool(module, allocateMemory(memoryBytes, binary !== 'simd'));
+    const pool = new ThreadPool(module, allocateMemory(memoryBytes, binary !== 'simd'), maySleep);
     if (spawn && threads > 1) await pool.start(module, threads, options.cores ?? threads, spawn);
     return new WasmBackend(binary, pool, guarded);
   }

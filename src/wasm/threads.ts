@@ -18,7 +18,7 @@ export type Spawn = (init: ThreadInit) => Promise<ThreadHandle>;
 
 /** Exports of the binaries (as/index.ts). */
 export interface Exports {
-  setup(thread: number): void;
+  setup(thread: number, maySleep: boolean): void;
   currentRecord(): number;
   execute(begin: number, end: number, threads: number): number;
   abandon(): void;
@@ -26,16 +26,21 @@ export interface Exports {
   recover(): void;
 }
 
-export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory, thread: number): Exports {
+function instantiate(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  thread: number,
+  maySleep: boolean,
+): Exports {
   const instance = new WebAssembly.Instance(module, { env: { memory } });
   const exports = instance.exports as unknown as Exports;
-  exports.setup(thread);
+  exports.setup(thread, maySleep);
   return exports;
 }
 
 /** The life of a thread other than 0: it never returns. A trapping kernel ends the run, not the thread. */
 export function serveThread(init: ThreadInit, ready: () => void): never {
-  const exports = instantiate(init.module, init.memory, init.thread);
+  const exports = instantiate(init.module, init.memory, init.thread, true);
   ready();
   for (;;) {
     try {
@@ -47,8 +52,8 @@ export function serveThread(init: ThreadInit, ready: () => void): never {
 }
 
 /**
- * Looks at a word before a thread sleeps. Some 100 µs outlast the gaps between kernels of one program, and waking a
- * thread takes as long (ResNet-20, batch 1, two threads: 0.73 ms, against 1.6 ms with 2000 looks).
+ * Looks at a word before a thread sleeps: a tenth of a millisecond, which outlasts the gaps between kernels of a program
+ * and between runs one after the other; waking a thread takes half as long. A thread that has no core of its own gives way.
  */
 const WATCH = 50_000;
 const GLANCE = 200;
@@ -59,11 +64,13 @@ export class ThreadPool {
   readonly #control: Int32Array;
   #handles: ThreadHandle[] = [];
 
+  /** @param maySleep false on a page, whose thread is not allowed to: it looks until the others are done */
   constructor(
     module: WebAssembly.Module,
     readonly memory: WebAssembly.Memory,
+    maySleep: boolean,
   ) {
-    this.#exports = instantiate(module, memory, 0);
+    this.#exports = instantiate(module, memory, 0, maySleep);
     this.#control = new Int32Array(memory.buffer, Layout.CONTROL, Control.BYTES / 4);
   }
 
@@ -85,7 +92,6 @@ export class ThreadPool {
    */
   run(begin: number, end: number, threads: number, labelOf: (record: number) => string): void {
     if (begin === end) return;
-    this.#control[Control.ABORT / 4] = 0;
     this.#control[Control.FAULT / 4] = 0;
     let done = 0;
     try {

@@ -1,6 +1,6 @@
 /**
- * Lenslet in the benchmark's page. A page may not wait for threads, so programs in several threads run in a worker, at
- * the price of two messages a run; programs so short that these messages would dominate run on the page's own thread.
+ * Lenslet in the benchmark's page. Programs of some milliseconds run on the page, longer ones in a worker, at the price
+ * of two messages a run: the page must not stand still.
  */
 import { createBackend } from '../../workers/browser.ts';
 import type { Asset, Case } from './network.ts';
@@ -14,8 +14,8 @@ interface Options {
   readonly steps?: number | string;
 }
 
-/** About a tenth of a millisecond on one thread; the two messages take a third of that. */
-const SHORT_FLOPS = 5e6;
+/** About 10 ms on one thread. */
+const SHORT_FLOPS = 5e8;
 
 /** Calls of a worker, answered in order. */
 class Remote {
@@ -47,7 +47,7 @@ export default async function create(options: Options) {
   const steps = Number(options.steps ?? 4);
   const { binary } = options;
   let remote: Promise<Remote> | null = null;
-  const backend = await createBackend({ threads: 1, binary });
+  const backend = await createBackend({ threads, binary });
 
   async function prepareHere(c: Case, asset: Asset): Promise<Program> {
     if (c.kind !== 'train') return prepareInference(backend, c, asset);

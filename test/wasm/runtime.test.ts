@@ -221,6 +221,23 @@ describe('many barriers', () => {
   }, 300_000);
 });
 
+describe('threads that come late', () => {
+  it('or not at all: 8 of them, programs in turns, runs one after the other and after pauses', async () => {
+    const backend = await backendOf(8);
+    const sum = await load(backend, chain());
+    const square = new Graph();
+    const x = square.input('x', { dtype: 'f32', shape: [3, 20_000] });
+    square.output('y', reduceSum(unary('square', x), [1]));
+    const squares = await load(backend, square);
+    const ones = tensor([3, 20_000], new Float32Array(60_000).fill(1));
+    for (let i = 0; i < 600; i++) {
+      expect((await sum.run(feed)).y.data[0]).toBe(-ELEMENTS);
+      expect([...(await squares.run({ x: ones })).y.data]).toEqual([20_000, 20_000, 20_000]);
+      if (i % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  });
+});
+
 describe('wrong use', () => {
   it('feeds that do not fit are refused, and the executable stays usable', async () => {
     const backend = await backendOf(1);
