@@ -75,21 +75,25 @@ function loadA(s: ProductShape, t: Tile, layout: Layout, steps: number): string[
   const perLoad = t.shared ? 4 : 1;
   if (layout === 'across') {
     for (const step of range(steps)) {
-      const at = `(pa + (k + ${step}) * ${uint(s.a.column)}) / 4`;
+      const at = `((pa + (k + ${step}) * ${uint(s.a.column)}) >> 2)`;
       const last = uint(s.m / 4 - 1);
-      const quads = t.shared ? ['lane'] : range(t.rows / 4).map((q) => `${q}u`);
+      const quads = range(Math.ceil(t.rows / 4 / perLoad)).map((q) =>
+        t.shared ? `${4 * q} + lane` : `${q}`,
+      );
       quads.forEach((q, i) => {
-        loads.push(`let la${i}_${step} = a[${at} + min(row / 4 + ${q}, ${last})];`);
+        loads.push(`let la${i}_${step} = a[${at} + min((row >> 2) + ${q}, ${last})];`);
       });
       for (const row of range(t.rows)) {
         const quad = row >> 2;
-        lines.push(own(row, step, `la${t.shared ? 0 : quad}_${step}.${XYZW[row & 3]}`, quad));
+        lines.push(
+          own(row, step, `la${Math.floor(quad / perLoad)}_${step}.${XYZW[row & 3]}`, quad % perLoad),
+        );
       }
     }
     return [...loads, ...lines];
   }
   for (const i of range(t.rows / perLoad)) {
-    if (layout === 'along k') loads.push(`let la${i} = a[(pa + r${i} + k) / 4];`);
+    if (layout === 'along k') loads.push(`let la${i} = a[(pa + r${i} + k) >> 2];`);
     else {
       for (const step of range(steps))
         loads.push(`let la${i}_${step} = a[pa + r${i} + (k + ${step}) * ${uint(s.a.column)}];`);
@@ -110,13 +114,13 @@ function loadB(s: ProductShape, t: Tile, layout: Layout, steps: number): string[
   const lines: string[] = [];
   for (const v of range(t.vectors)) {
     const columns = range(4).map((j) => 4 * v + j);
-    if (layout === 'along k') for (const c of columns) lines.push(`let lb${c} = b[(pb + c${c} + k) / 4];`);
+    if (layout === 'along k') for (const c of columns) lines.push(`let lb${c} = b[(pb + c${c} + k) >> 2];`);
     for (const step of range(steps)) {
       const at = `(k + ${step}) * ${uint(s.b.row)}`;
       const parts = columns.map((c) =>
         layout === 'along k' ? `lb${c}.${XYZW[step]}` : `b[pb + c${c} + ${at}]`,
       );
-      const value = layout === 'across' ? `b[(pb + ${at}) / 4 + v${v}]` : `vec4f(${parts.join(', ')})`;
+      const value = layout === 'across' ? `b[((pb + ${at}) >> 2) + v${v}]` : `vec4f(${parts.join(', ')})`;
       lines.push(`let b${v}_${step} = ${value};`);
     }
   }
@@ -200,7 +204,7 @@ function starts(s: ProductShape, t: Tile, bias: Buffer | null): string[] {
     (i) => `let c${i} = min(column + ${i}, ${uint(s.n - 1)}) * ${uint(s.b.column)};`,
   );
   const quads = range(t.vectors).map(
-    (v) => `let v${v} = min(column / 4 + ${v}, ${uint(Math.ceil(s.n / 4) - 1)});`,
+    (v) => `let v${v} = min((column >> 2) + ${v}, ${uint(Math.ceil(s.n / 4) - 1)});`,
   );
   const biases = range(t.vectors).map((v) => {
     const parts = range(4).map((j) => `bias[min(column + ${4 * v + j}, ${uint(s.n - 1)})]`);
@@ -219,7 +223,7 @@ function stores(s: ProductShape, t: Tile): string[] {
       const parts = range(4).map(
         (j) => `if (column + ${4 * v + j} < ${uint(s.n)}) { y[${at} + ${j}] = v.${XYZW[j]}; }`,
       );
-      const store = vector ? `y[(${at}) / 4] = v;` : parts.join(' ');
+      const store = vector ? `y[(${at}) >> 2] = v;` : parts.join(' ');
       return `if (${inside}) { let v = activate(s${row}_${v}); ${store} }`;
     }),
   );
