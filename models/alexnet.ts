@@ -56,7 +56,7 @@ export function makeAlexNet(options: AlexNetOptions = {}): Model {
 }
 
 /** α = 1e-4 of the paper's equation in section 3.3 counts a square once; here it is divided by the window's 5. */
-const NORMALIZATION = { alpha: 5e-4, beta: 0.75, k: 2 };
+export const NORMALIZATION = { alpha: 5e-4, beta: 0.75, k: 2 };
 
 /** The network of 2012: 60,965,224 parameters with 1000 classes; initial values of section 5. */
 export function makeAlexNet2012(options: AlexNetOptions = {}): Model {

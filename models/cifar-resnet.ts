@@ -13,6 +13,9 @@ import { relu } from '../src/ops/elementwise.ts';
 import { pad, slice } from '../src/ops/shape.ts';
 import { torchInit } from './imagenet.ts';
 
+/** Zero mean and unit variance over CIFAR-10's training images. */
+export const CIFAR10_NORMALIZATION = standardize([0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]);
+
 const conv3x3 = (b: Builder, x: Value, out: number, stride = 1): Value =>
   conv2d(b, x, out, 3, { weightInit: heNormal, bias: false, padding: 1, stride });
 
@@ -48,7 +51,7 @@ export function makeCifarNet(depth: number, options: CifarNetOptions = {}): Mode
     input: [3, 32, 32],
     classes,
     withClasses: (names) => makeCifarNet(depth, { ...options, classes: names }),
-    normalize: standardize([0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]),
+    normalize: CIFAR10_NORMALIZATION,
     build(b: Builder, image: Value): Value {
       let x = relu(batchNorm(b.at('bn1'), conv3x3(b.at('conv1'), image, width)));
       for (let stage = 0; stage < 3; stage++) {

@@ -14,16 +14,17 @@ import { IMAGENET_CLASSES, SYMMETRIC_NORMALIZATION } from './imagenet.ts';
 const weightInit = normal(0.01);
 
 /** Convolution without bias, batch normalisation, ReLU: names conv and bn. */
-const convNorm = (b: Builder, x: Value, out: number, kernel: number, stride = 1): Value => {
+export const convNorm = (b: Builder, x: Value, out: number, kernel: number, stride = 1): Value => {
   const geometry = { stride, padding: (kernel - 1) / 2 };
   const y = conv2d(b.at('conv'), x, out, kernel, { weightInit, bias: false, ...geometry });
   return relu(batchNorm(b.at('bn'), y, { eps: 1e-3 }));
 };
 
 /** 1×1; 3×3 reduce and 3×3; "5×5" reduce and "5×5"; pool projection: columns of the paper's table 1. */
-type Widths = readonly [number, number, number, number, number, number];
+export type Widths = readonly [number, number, number, number, number, number];
 
-function inception(b: Builder, x: Value, [one, reduce3, three, reduce5, five, pool]: Widths): Value {
+/** Inception module with dimension reduction: figure 2 (b). */
+export function inception(b: Builder, x: Value, [one, reduce3, three, reduce5, five, pool]: Widths): Value {
   const two = (name: string, first: number, second: number) =>
     convNorm(b.at(name).at(1), convNorm(b.at(name).at(0), x, first, 1), second, 3);
   const pooled = maxPool2d(x, 3, { stride: 1, padding: 1, ceilMode: true });

@@ -2,6 +2,8 @@
 import { LensletError } from '../src/core/error.ts';
 import type { Model } from '../src/nn/builder.ts';
 import { alexnet, alexnet2012 } from './alexnet.ts';
+import { cifarAlexNet } from './cifar-alexnet.ts';
+import { cifarInception } from './cifar-inception.ts';
 import { cifarPlainNets, cifarResNets } from './cifar-resnet.ts';
 import { googlenet } from './googlenet.ts';
 import { inceptionV3 } from './inception.ts';
@@ -9,6 +11,8 @@ import { lenet5, lenet5Modern } from './lenet5.ts';
 import { resnet18, resnet34, resnet50, resnet101, resnet152 } from './resnet.ts';
 
 export * from './alexnet.ts';
+export * from './cifar-alexnet.ts';
+export * from './cifar-inception.ts';
 export * from './cifar-resnet.ts';
 export * from './googlenet.ts';
 export * from './inception.ts';
@@ -27,6 +31,8 @@ export const models: readonly Model[] = [
   resnet50,
   resnet101,
   resnet152,
+  cifarAlexNet,
+  cifarInception,
   ...cifarResNets,
   ...cifarPlainNets,
 ];

@@ -55,12 +55,13 @@ function fromRows(rows: Value, [n, , h, w]: readonly number[]): Value {
 const MNIST_MEAN = 0.1307;
 const MNIST_STD = 0.3081;
 
-/** Plain tanh and averages, softmax instead of radial basis functions, full connections: 61,706 parameters. */
-export const lenet5Modern: Model = {
+/** Plain tanh and averages, softmax instead of radial basis functions, full connections. */
+export const makeLenet5Modern = (classes: readonly string[] = DIGITS): Model => ({
   name: 'lenet5-modern',
   title: 'LeNet-5, modern',
   input: [1, 32, 32],
-  classes: DIGITS,
+  classes,
+  withClasses: makeLenet5Modern,
   normalize: { scale: 1 / (255 * MNIST_STD), offset: -MNIST_MEAN / MNIST_STD },
   build(b: Builder, x: Value): Value {
     const weightInit = lecunUniform();
@@ -73,9 +74,12 @@ export const lenet5Modern: Model = {
     // N × 120 × 1 × 1
     const c5 = b.tap('c5', tanh(conv2d(b.at('c5'), s4, 120, 5, { weightInit })));
     const f6 = tanh(linear(b.at('f6'), toRows(c5), 84, { weightInit }));
-    return fromRows(linear(b.at('out'), f6, 10, { weightInit }), c5.shape);
+    return fromRows(linear(b.at('out'), f6, classes.length, { weightInit }), c5.shape);
   },
-};
+});
+
+/** 61,706 parameters. */
+export const lenet5Modern = makeLenet5Modern();
 
 /** j of equation 9: the rubbish class's penalty. */
 const RUBBISH_PENALTY = 10;
