@@ -33,21 +33,13 @@ const contentSecurityPolicy: Plugin = {
   ],
 };
 
-/** `--mode fake`: the page alone, against an engine made of templates and timers that lives in the tests. */
-const fakeEngine: Plugin = {
-  name: 'fake-engine',
-  enforce: 'pre',
-  resolveId: (source) =>
-    source.endsWith('/workers/spawn.ts') ? path('test/browser/fake/spawn.ts') : undefined,
-};
-
-export default defineConfig(({ mode }) => ({
+export default defineConfig({
   root: path('pwa'),
   base: './',
   publicDir: path('pwa/public'),
-  plugins: [contentSecurityPolicy, ...(mode === 'fake' ? [fakeEngine] : [])],
+  plugins: [contentSecurityPolicy],
   build: {
-    outDir: path(mode === 'fake' ? 'dist/app-fake' : 'dist/app'),
+    outDir: path('dist/app'),
     emptyOutDir: true,
     target: 'es2022',
     assetsInlineLimit: 0,
@@ -56,4 +48,4 @@ export default defineConfig(({ mode }) => ({
   worker: { format: 'es' },
   server: { headers: isolation, fs: { allow: [path('.')] } },
   preview: { headers: isolation },
-}));
+});

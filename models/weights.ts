@@ -3,3 +3,6 @@ export const weightsUrls: Readonly<Record<string, URL>> = {
   'lenet5-modern': new URL('./lenet5-modern.safetensors', import.meta.url),
   lenet5: new URL('./lenet5.safetensors', import.meta.url),
 };
+
+/** Shares of MNIST's 10,000 test images that the shipped weights get right (models/README.md). */
+export const shippedAccuracy: Readonly<Record<string, number>> = { 'lenet5-modern': 0.9938, lenet5: 0.9953 };

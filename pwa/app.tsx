@@ -2,19 +2,20 @@ import { useEffect, useRef } from 'preact/hooks';
 import { engineFailure } from './engine.ts';
 import { language, percent, t } from './i18n/index.ts';
 import { applyUpdate, waitingUpdate } from './register.ts';
-import { route, routes } from './routes.ts';
+import { loadedPages, loadPage, pageFailure, query, type Route, route, routes } from './routes.ts';
 import { dark, toggleTheme } from './settings.ts';
-import * as run from './train/run.ts';
+import { isBusy, mustStay, phase, progress } from './train/status.ts';
 import { Alert } from './ui/controls.tsx';
 import { Icon, Mark } from './ui/icons.tsx';
+import { Toasts } from './ui/toast.tsx';
 
 export function App() {
-  const text = t.value;
+  const text = t.value.app;
   const main = useRef<HTMLElement>(null);
-  const { page: Page, path, title } = route.value;
+  const { name, path } = route.value;
   const first = useRef(true);
   useEffect(() => {
-    document.title = `${title(text)} · Lenslet`;
+    document.title = `${text.pages[name]} · Lenslet`;
   }, [path, text]);
   useEffect(() => {
     if (!first.current) {
@@ -26,50 +27,101 @@ export function App() {
   return (
     <>
       <a class="skip" href="#content">
-        {text.app.skip}
+        {text.skip}
       </a>
       <header class="top">
         <a class="brand" href={routes[0].path}>
           <Mark />
-          Lenslet
+          <span class="brand-name">Lenslet</span>
         </a>
         <Navigation />
         <div class="top-tools">
           <RunStatus />
           <LanguageSwitch />
+          {routes
+            .filter((r) => r.aside)
+            .map((r) => (
+              <PageTool key={r.name} to={r} />
+            ))}
           <ThemeSwitch />
         </div>
       </header>
       <Notices />
       <main id="content" ref={main} tabIndex={-1}>
-        <Page />
+        <CurrentPage />
       </main>
+      <Toasts />
     </>
   );
 }
 
-function Navigation() {
-  const text = t.value;
+function CurrentPage() {
+  const text = t.value.app;
+  const now = route.value;
+  const Page = loadedPages.value.get(now.name);
+  if (Page) return <Page key={`${now.name}?${query.value}`} />;
+  if (!pageFailure.value) {
+    return (
+      <p class="quiet" role="status">
+        {text.loadingPage}
+      </p>
+    );
+  }
   return (
-    <nav class="nav" aria-label={text.app.nav}>
-      {routes.map((r) => (
-        <a key={r.path} href={r.path} aria-current={r === route.value ? 'page' : undefined}>
-          <Icon name={r.icon} />
-          {r.title(text)}
-        </a>
-      ))}
+    <div class="notice">
+      <Alert text={text.pageFailed} />
+      <button type="button" class="button" onClick={() => void loadPage(now)}>
+        {text.again}
+      </button>
+    </div>
+  );
+}
+
+const current = (r: Route) => (r === route.value ? 'page' : undefined);
+
+function Navigation() {
+  const text = t.value.app;
+  return (
+    <nav class="nav" aria-label={text.nav}>
+      {routes
+        .filter((r) => !r.aside)
+        .map((r) => (
+          <a key={r.path} href={r.path} aria-current={current(r)}>
+            <Icon name={r.name} />
+            {text.pages[r.name]}
+          </a>
+        ))}
     </nav>
   );
 }
 
+function PageTool({ to }: { to: Route }) {
+  const name = t.value.app.pages[to.name];
+  return (
+    <a
+      class="button plain icon-only"
+      href={to.path}
+      aria-label={name}
+      title={name}
+      aria-current={current(to)}
+    >
+      <Icon name={to.name} />
+    </a>
+  );
+}
+
 function RunStatus() {
-  if (!run.isBusy.value) return null;
+  if (!isBusy.value) return null;
   const text = t.value.app;
-  const share = percent(run.progress.value);
+  const share = percent(progress.value);
+  const paused = phase.value === 'paused';
   return (
     <a class="run-status" href="#/train" data-testid="run-pill">
-      <span class="pulse" data-paused={run.phase.value === 'paused'} />
-      {run.phase.value === 'paused' ? text.paused(share) : text.training(share)}
+      <span class="pulse" data-paused={paused} />
+      <span class="run-words">{paused ? text.paused(share) : text.training(share)}</span>
+      <span class="run-share" aria-hidden="true">
+        {share}
+      </span>
     </a>
   );
 }
@@ -92,13 +144,9 @@ function LanguageSwitch() {
 
 function ThemeSwitch() {
   const text = t.value.app;
+  const name = dark.value ? text.toLight : text.toDark;
   return (
-    <button
-      type="button"
-      class="button plain icon-only"
-      aria-label={dark.value ? text.toLight : text.toDark}
-      onClick={toggleTheme}
-    >
+    <button type="button" class="button plain icon-only" aria-label={name} title={name} onClick={toggleTheme}>
       <Icon name={dark.value ? 'sun' : 'moon'} />
     </button>
   );
@@ -118,8 +166,8 @@ function Notices() {
       )}
       {waitingUpdate.value && (
         <div class="notice" role="status">
-          <p>{run.isBusy.value ? text.updateAfterTraining : text.updateReady}</p>
-          <button type="button" class="button" disabled={run.isBusy.value} onClick={applyUpdate}>
+          <p>{mustStay.value ? text.updateAfterTraining : text.updateReady}</p>
+          <button type="button" class="button" disabled={mustStay.value} onClick={applyUpdate}>
             {text.updateNow}
           </button>
         </div>

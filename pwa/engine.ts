@@ -8,18 +8,22 @@ import { remembered } from './settings.ts';
 export const engineFailure = signal<string | null>(null);
 export const models = signal<readonly ModelSummary[]>([]);
 export const capabilities = signal<Capabilities | null>(null);
-/** Models whose weights were trained on this page and not reset since. */
-export const trainedHere = signal<ReadonlySet<string>>(new Set());
 
 export const engine = connectEngine((message) => {
   engineFailure.value = message;
 });
 
+/** Whether a model reads digits: it has their ten names. */
+export const readsDigits = (m: ModelSummary): boolean =>
+  m.classes.length === 10 && m.classes.every((c, i) => c === String(i));
+
+export const digitModels = computed(() => models.value.filter(readsDigits));
+
 /** The network to recognise with, as chosen last time. */
 const chosenModel = remembered<string>('model', 'lenet5-modern', () => true);
 
 export const model = computed(
-  () => models.value.find((m) => m.id === chosenModel.value) ?? models.value[0] ?? null,
+  () => digitModels.value.find((m) => m.id === chosenModel.value) ?? digitModels.value[0] ?? null,
 );
 
 export function chooseModel(id: string): void {
@@ -38,11 +42,7 @@ export async function startEngine(): Promise<void> {
   }
 }
 
-export function markTrained(id: string): void {
-  trainedHere.value = new Set([...trainedHere.value, id]);
-}
-
-export async function resetModel(id: string): Promise<void> {
-  await engine.reset(id);
-  trainedHere.value = new Set([...trainedHere.value].filter((m) => m !== id));
+/** After something was trained, imported, renamed or deleted. */
+export async function refreshModels(): Promise<void> {
+  models.value = await engine.models();
 }

@@ -4,8 +4,8 @@ import { startEngine } from './engine.ts';
 import { registerServiceWorker } from './register.ts';
 import './styles/base.css';
 import './styles/controls.css';
+import './styles/shared.css';
 import './styles/digit.css';
-import './styles/train.css';
 
 // A picture dropped beside the drop zones must not replace the app.
 for (const type of ['dragover', 'drop']) window.addEventListener(type, (event) => event.preventDefault());

@@ -1,7 +1,7 @@
 /** The service worker seen from the page: offline, isolation on hosts without headers, updates by prompt. */
 import { signal } from '@preact/signals';
 import { content, isEmpty } from './digit/recognise.ts';
-import { isBusy } from './train/run.ts';
+import { mustStay } from './train/status.ts';
 
 export const offlineReady = signal(false);
 /** A new version is loaded and waits for the user's word. */
@@ -35,7 +35,7 @@ function watchUpdates(registration: ServiceWorkerRegistration): void {
 
 /** One reload at most, and only while there is nothing to lose. */
 function gainIsolation(): void {
-  if (crossOriginIsolated || isBusy.peek() || !isEmpty.peek() || touched) return;
+  if (crossOriginIsolated || mustStay.peek() || !isEmpty.peek() || touched) return;
   try {
     if (sessionStorage.getItem(RELOADED)) return;
     sessionStorage.setItem(RELOADED, '1');
@@ -56,7 +56,7 @@ const stopWatching = content.subscribe(() => {
 /** Lets the waiting version take over and loads it. */
 export function applyUpdate(): void {
   const worker = waitingUpdate.peek();
-  if (!worker || isBusy.peek()) return;
+  if (!worker || mustStay.peek()) return;
   navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
   worker.postMessage({ type: 'SKIP_WAITING' });
 }

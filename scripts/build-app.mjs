@@ -1,19 +1,16 @@
 // Builds the app: page and workers, then the service worker with the list of everything it stores.
-// node scripts/build-app.mjs [--mode fake]
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { build } from 'vite';
 import { injectManifest } from 'workbox-build';
 
-const { values } = parseArgs({ options: { mode: { type: 'string', default: 'production' } } });
 const root = fileURLToPath(new URL('..', import.meta.url));
-const outDir = `${root}dist/${values.mode === 'fake' ? 'app-fake' : 'app'}`;
+const outDir = `${root}dist/app`;
 
 /** Far above what one file of the app weighs; Workbox leaves larger files out without an error. */
 const LARGEST_FILE = 64 * 2 ** 20;
 
-await build({ configFile: `${root}vite.config.ts`, mode: values.mode });
+await build({ configFile: `${root}vite.config.ts`, mode: 'production' });
 
 await build({
   configFile: false,

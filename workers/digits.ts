@@ -1,14 +1,32 @@
-/** From a picture of a digit to a network's input, and from its output to what the page shows. */
+/** From a picture to a network's input, and from its output to what the page shows. */
 import type { Tensor } from '../src/core/tensor.ts';
 import { batches } from '../src/data/batches.ts';
-import { fitCanvas } from '../src/data/dataset.ts';
+import type { ImageSet } from '../src/data/dataset.ts';
 import { probabilities, type Session } from '../src/session.ts';
+import { fitToModel } from '../src/train/evaluate.ts';
 import { fitDigit } from '../src/vision/digit.ts';
-import type { FeatureMaps, GreyImage, Prediction } from './api.ts';
+import type { FeatureMaps, GreyImage, Picture, Prediction } from './api.ts';
+import { adaptTo } from './app/adapt.ts';
+import { planesOf } from './app/pictures.ts';
 
 const SIZE = 28;
-/** The layers that the page shows. */
+/** The layers that the digit page shows, where a network has them. */
 const LAYERS = ['c1', 's2', 'c3', 's4'];
+
+/** A picture as the one image of a set, as the network takes it. @throws LensletError 'value' where there is no ink */
+export function pictureFor(session: Session, picture: Picture): ImageSet {
+  const { input, classes } = session.model;
+  const alone = { count: 1, labels: new Uint8Array(1), classes };
+  if (picture.kind === 'ink') {
+    const digit = { ...alone, channels: 1, height: SIZE, width: SIZE, pixels: fitDigit(picture.image, SIZE) };
+    return fitToModel(session, adaptTo(digit, input));
+  }
+  const { width, height, data } = picture;
+  return fitToModel(
+    session,
+    adaptTo({ ...alone, channels: 3, height, width, pixels: planesOf(data) }, input),
+  );
+}
 
 /** @throws LensletError 'value' where there is no ink in the picture */
 export async function predictDigit(
@@ -17,19 +35,9 @@ export async function predictDigit(
   features: boolean,
 ): Promise<Prediction> {
   const { model } = session;
-  const [, height, width] = model.input;
-  const digit = {
-    count: 1,
-    channels: 1,
-    height: SIZE,
-    width: SIZE,
-    pixels: fitDigit(image, SIZE),
-    labels: new Uint8Array(1),
-    classes: model.classes,
-  };
-  const set = fitCanvas(digit, height, width);
+  const set = pictureFor(session, { kind: 'ink', image });
   const { x } = batches(set, { batch: 1, normalize: model.normalize }).at(0);
-  const taps = features ? LAYERS : [];
+  const taps = features && model.name.startsWith('lenet5') ? LAYERS : [];
   await session.inference(x.shape, taps);
   const start = performance.now();
   const results = await session.infer(x, taps);

@@ -1,41 +1,41 @@
 /** The engine worker: the backend and the sessions, behind the interface of api.ts. */
 import { expose, transfer } from 'comlink';
-import { modelByName, models } from '../models/index.ts';
-import { weightsUrls } from '../models/weights.ts';
-import { check, LensletError } from '../src/core/error.ts';
-import { parseSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
-import { Graph } from '../src/ir/graph.ts';
-import { Builder } from '../src/nn/builder.ts';
+import { models } from '../models/index.ts';
+import { check } from '../src/core/error.ts';
+import { writeSafetensors } from '../src/io/safetensors.ts';
+import { describeLayers } from '../src/plan/describe.ts';
 import { Session } from '../src/session.ts';
 import type { WasmBackend } from '../src/wasm/index.ts';
-import type {
-  Capabilities,
-  Engine,
-  GreyImage,
-  ModelSummary,
-  Prediction,
-  TrainListener,
-  TrainOptions,
-  TrainReport,
-} from './api.ts';
+import type * as api from './api.ts';
+import { DataShelf } from './app/data-shelf.ts';
+import { Library } from './app/library.ts';
+import { graphOf, Shelf } from './app/shelf.ts';
+import { Training } from './app/training.ts';
 import { createBackend } from './browser.ts';
 import { predictDigit } from './digits.ts';
-import { Run } from './run.ts';
 
-/** The networks that read a single digit. */
-const shown = models.filter((m) => m.name in weightsUrls);
+/** Sessions that are kept open; those used longest ago are closed first. */
+const MOST_SESSIONS = 4;
 
-class LocalEngine implements Engine {
+const transferred = (bytes: Uint8Array): ArrayBuffer => {
+  const buffer = bytes.buffer as ArrayBuffer;
+  return transfer(buffer, [buffer]);
+};
+
+class LocalEngine implements api.Engine {
   readonly #backend: Promise<WasmBackend> = createBackend();
+  readonly #library = Library.open();
+  readonly #shelf = new Shelf(this.#library);
+  readonly #data = new DataShelf(this.#library);
+  readonly #training = new Training(this.#backend, this.#library, this.#shelf);
   readonly #sessions = new Map<string, Promise<Session>>();
-  #run: Run | null = null;
 
   constructor() {
     // A failure is told by the call that needs the backend.
     this.#backend.catch(() => {});
   }
 
-  async capabilities(): Promise<Capabilities> {
+  async capabilities(): Promise<api.Capabilities> {
     const backend = await this.#backend;
     return {
       backend: backend.name,
@@ -43,93 +43,163 @@ class LocalEngine implements Engine {
       binary: backend.binary,
       crossOriginIsolated: globalThis.crossOriginIsolated,
       memoryBytes: backend.memoryBytes,
+      keeps: (await this.#library).keeps,
     };
   }
 
-  async models(): Promise<readonly ModelSummary[]> {
-    return shown.map((model) => {
-      const graph = new Graph();
-      model.build(new Builder(graph, false), graph.input('x', { dtype: 'f32', shape: [1, ...model.input] }));
-      const { name, title, input, classes } = model;
-      return { id: name, title, parameters: graph.parameters, input, classes };
-    });
+  async networks(): Promise<readonly api.NetworkSummary[]> {
+    return models
+      .filter((m) => m.input[1] === 32 || m.name === 'resnet18')
+      .map((m) => {
+        const graph = graphOf(m);
+        const macs = describeLayers(graph).reduce((sum, row) => sum + row.macs, 0);
+        const { name: id, title, input, classes } = m;
+        const facts = { classes: classes.length, anyClasses: m.withClasses !== undefined };
+        return { id, title, input, ...facts, parameters: graph.parameters, macs };
+      });
   }
 
-  async predict(model: string, image: GreyImage, features: boolean): Promise<Prediction> {
+  models(): Promise<readonly api.ModelSummary[]> {
+    return this.#shelf.list();
+  }
+
+  importModel(name: string, bytes: ArrayBuffer, network: string | null): Promise<api.ModelSummary> {
+    return this.#shelf.importFile(name, new Uint8Array(bytes), network);
+  }
+
+  renameModel(id: string, title: string): Promise<void> {
+    return this.#shelf.rename(id, title);
+  }
+
+  async removeModel(id: string): Promise<void> {
+    await this.#shelf.remove(id);
+    const session = this.#sessions.get(id);
+    this.#sessions.delete(id);
+    await (await session)?.dispose();
+  }
+
+  async exportWeights(id: string): Promise<ArrayBuffer> {
+    const { model, weights } = await this.#open(id);
+    const metadata = { model: model.name, classes: JSON.stringify(model.classes) };
+    return transferred(writeSafetensors(await weights(), metadata));
+  }
+
+  async exportOnnx(id: string): Promise<ArrayBuffer> {
+    const { model, weights } = await this.#open(id);
+    const { exportOnnx } = await import('../src/io/onnx/export.ts');
+    return transferred(exportOnnx(model, await weights()));
+  }
+
+  async #open(id: string) {
+    const session = await this.#session(id);
+    return { model: session.model, weights: () => session.stateDict() };
+  }
+
+  runLog(model: string): Promise<api.RunLog | null> {
+    return this.#shelf.log(model);
+  }
+
+  dataSets(): Promise<readonly api.DataSummary[]> {
+    return this.#data.list();
+  }
+
+  importData(
+    title: string,
+    files: readonly api.DataFile[],
+    onProgress: (share: number) => void,
+  ): Promise<api.DataSummary> {
+    return this.#data.importFiles(title, files, onProgress);
+  }
+
+  saveOwnPictures(id: string | null, title: string, pictures: api.OwnPictures): Promise<api.DataSummary> {
+    return this.#data.saveOwn(id, title, pictures);
+  }
+
+  ownPictures(id: string): Promise<api.OwnPictures> {
+    return this.#data.own(id);
+  }
+
+  removeData(id: string): Promise<void> {
+    return this.#data.remove(id);
+  }
+
+  async predict(model: string, image: api.GreyImage, features: boolean): Promise<api.Prediction> {
     return predictDigit(await this.#session(model), image, features);
   }
 
-  async train(options: TrainOptions, listener: TrainListener): Promise<TrainReport> {
-    check(!this.#run, 'value', () => 'A run is under way; stop it before you start another.');
-    const model = modelByName(options.model);
-    const session = await Session.create(model, await this.#backend, { seed: options.seed });
-    const run = new Run(session, options);
-    this.#run = run;
-    try {
-      if (options.fromPretrained) await loadShipped(session);
-      const report = await run.go(listener);
-      const old = this.#sessions.get(model.name);
-      this.#sessions.set(model.name, Promise.resolve(session));
-      await (await old)?.dispose();
-      return report;
-    } catch (error) {
-      await session.dispose();
-      throw error;
-    } finally {
-      this.#run = null;
-    }
+  async look(model: string, picture: api.Picture, wanted: number | null): Promise<api.Look> {
+    const [session, { look }] = await Promise.all([this.#session(model), import('./app/inside.ts')]);
+    return look(session, picture, wanted);
+  }
+
+  async occlusion(model: string, picture: api.Picture, wanted: number): Promise<api.Occlusion> {
+    const [session, { occlusion }] = await Promise.all([this.#session(model), import('./app/inside.ts')]);
+    return occlusion(session, picture, wanted);
+  }
+
+  async filters(model: string): Promise<readonly api.Filters[]> {
+    const [session, { filters }] = await Promise.all([this.#session(model), import('./app/inside.ts')]);
+    return filters(session);
+  }
+
+  async experiment(e: api.Experiment): Promise<api.ExperimentResult> {
+    const [backend, { experiment }] = await Promise.all([this.#backend, import('./app/experiment.ts')]);
+    return experiment(backend, e);
+  }
+
+  train(options: api.TrainOptions, title: string, listener: api.TrainListener): Promise<api.TrainReport> {
+    return this.#training.start(options, title, listener);
+  }
+
+  resumable(): Promise<readonly api.ResumableRun[]> {
+    return this.#training.resumable();
+  }
+
+  resumeRun(id: string, listener: api.TrainListener): Promise<api.TrainReport> {
+    return this.#training.goOn(id, listener);
+  }
+
+  forgetRun(id: string): Promise<void> {
+    return this.#training.forget(id);
   }
 
   async pause(): Promise<void> {
-    this.#run?.pause();
+    this.#training.run?.pause();
   }
 
   async resume(): Promise<void> {
-    this.#run?.resume();
+    this.#training.run?.resume();
   }
 
   async stop(): Promise<void> {
-    this.#run?.stop();
+    this.#training.stop();
   }
 
-  async exportWeights(model: string): Promise<ArrayBuffer> {
-    const session = this.#run?.options.model === model ? this.#run.session : await this.#session(model);
-    const { buffer } = writeSafetensors(await session.stateDict(), { model });
-    return transfer(buffer as ArrayBuffer, [buffer as ArrayBuffer]);
+  async checkpoint(): Promise<void> {
+    this.#training.run?.saveSoon();
   }
 
-  async reset(model: string): Promise<void> {
-    await loadShipped(await this.#session(model));
+  #session(id: string): Promise<Session> {
+    const known = this.#sessions.get(id) ?? this.#load(id);
+    // In the order of use.
+    this.#sessions.delete(id);
+    this.#sessions.set(id, known);
+    known.catch(() => this.#sessions.delete(id));
+    return known;
   }
 
-  #session(model: string): Promise<Session> {
-    const known = this.#sessions.get(model);
-    if (known) return known;
-    const made = this.#open(model);
-    this.#sessions.set(model, made);
-    made.catch(() => this.#sessions.delete(model));
-    return made;
-  }
-
-  async #open(name: string): Promise<Session> {
-    const session = await Session.create(modelByName(name), await this.#backend);
-    await loadShipped(session);
+  async #load(id: string): Promise<Session> {
+    const { model, weights } = await this.#shelf.load(id);
+    const [oldest] = this.#sessions;
+    if (oldest && this.#sessions.size > MOST_SESSIONS) {
+      this.#sessions.delete(oldest[0]);
+      await (await oldest[1].catch(() => null))?.dispose();
+    }
+    const session = await Session.create(model, await this.#backend);
+    check(session.parameters > 0, 'value', () => `${model.title} has no weights.`);
+    if (weights.size > 0) await session.loadStateDict(weights);
     return session;
   }
-}
-
-/** @throws LensletError 'unknown' when the model has no shipped weights or they cannot be loaded */
-async function loadShipped(session: Session): Promise<void> {
-  const { name } = session.model;
-  const url = weightsUrls[name];
-  check(url, 'unknown', () => `${name} comes without trained weights; train it from the start.`);
-  const response = await fetch(url);
-  if (!response.ok)
-    throw new LensletError(
-      'unknown',
-      `The weights of ${name} could not be loaded (status ${response.status}).`,
-    );
-  await session.loadStateDict(parseSafetensors(new Uint8Array(await response.arrayBuffer())).tensors);
 }
 
 expose(new LocalEngine());

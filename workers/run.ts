@@ -1,18 +1,27 @@
-/** A training run in the engine: data, options, reports, pausing and stopping. */
-import { check } from '../src/core/error.ts';
-import { Random } from '../src/core/random.ts';
+/** A training run in the engine: data, reports, pausing and stopping, checkpoints. */
+import { LensletError } from '../src/core/error.ts';
+import type { Tensor } from '../src/core/tensor.ts';
 import { augmentationFor } from '../src/data/augmentations.ts';
-import { concat, fromIdx, type ImageSet, split } from '../src/data/dataset.ts';
+import { batches } from '../src/data/batches.ts';
+import { concat, type ImageSet, imageAt, subset } from '../src/data/dataset.ts';
 import { syntheticDigits } from '../src/data/digits.ts';
-import { readIdxPairs } from '../src/io/idx.ts';
-import type { Session } from '../src/session.ts';
-import { type EpochReport as FitEpoch, type StepReport as FitStep, fit } from '../src/train/fit.ts';
+import { classify, probabilities, type Session } from '../src/session.ts';
+import { type Evaluation, fitToModel } from '../src/train/evaluate.ts';
+import { type EpochReport as FitEpoch, fit, type Position } from '../src/train/fit.ts';
 import { adam, adamw, type Optimizer, sgd } from '../src/train/optimizer.ts';
-import type { TrainData, TrainListener, TrainOptions, TrainReport } from './api.ts';
+import type { EpochLook, RunLog, Sample, TrainListener, TrainOptions } from './api.ts';
+import { adaptTo } from './app/adapt.ts';
+import { type DataParts, decodeData } from './app/data-file.ts';
+import type { Library } from './app/library.ts';
+import { Recorder } from './app/recorder.ts';
+import type { RunFile } from './app/run-file.ts';
 
-/** Shortest time between two reports of steps, and longest without looking for messages. */
-const REPORT_MS = 100;
+/** Longest time without looking for messages. */
 const YIELD_MS = 12;
+/** The first checkpoint comes soon, then one every half minute and after every epoch. */
+const FIRST_SAVE_MS = 4_000;
+const SAVE_MS = 30_000;
+const SAMPLES = 24;
 
 const optimizers: Record<TrainOptions['optimizer'], (o: TrainOptions) => Optimizer> = {
   sgd: ({ momentum, weightDecay }) => sgd({ momentum, weightDecay }),
@@ -31,32 +40,17 @@ async function writeDigits(count: number, seed: number): Promise<ImageSet> {
   return concat(parts as [ImageSet, ...ImageSet[]]);
 }
 
-/** Training and validation images; a tenth is set aside where the files bring no test set. */
-async function loadData(data: TrainData, seed: number): Promise<{ train: ImageSet; validation: ImageSet }> {
-  if (data.kind === 'synthetic') {
-    return {
-      train: await writeDigits(data.train, seed),
-      validation: await writeDigits(data.validation, seed + 1),
-    };
-  }
-  const files = data.files.map(({ name, bytes }) => ({ name, bytes: new Uint8Array(bytes) }));
-  const { train, test } = await readIdxPairs(files);
-  check(train, 'value', () => 'The files hold no training images (train-images… and train-labels…).');
-  const all = fromIdx(train);
-  if (test) return { train: all, validation: fromIdx(test) };
-  const [rest, validation] = split(all, Math.floor(all.count / 10), new Random(seed).at('validation'));
-  return { train: rest, validation };
+/** The images that the options name. @throws LensletError 'unknown' when a stored set is gone */
+export async function loadData({ data, seed }: TrainOptions, library: Library): Promise<DataParts> {
+  if (data.kind === 'stored') return decodeData(await library.bytes(`data-${data.id}`));
+  return {
+    train: await writeDigits(data.train, seed),
+    validation: data.validation > 0 ? await writeDigits(data.validation, seed + 1) : null,
+  };
 }
 
-/** The report of a run that has validation images, as all runs here. */
-const measured = (e: FitEpoch) => ({
-  ...e,
-  validationLoss: e.validationLoss ?? Number.NaN,
-  validationAccuracy: e.validationAccuracy ?? Number.NaN,
-});
-
 /** A turn of the event loop: messages are read, timers are not throttled as setTimeout is. */
-const nextTurn = (): Promise<void> =>
+export const nextTurn = (): Promise<void> =>
   new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
@@ -66,14 +60,37 @@ const nextTurn = (): Promise<void> =>
     port2.postMessage(null);
   });
 
+export interface RunStart {
+  readonly log: RunLog;
+  /** To go on from. */
+  readonly checkpoint?: Uint8Array;
+  /** Where checkpoints go; null where none can be kept. */
+  readonly file: RunFile | null;
+}
+
+export interface RunResult {
+  readonly reason: 'finished' | 'stopped' | 'early-stop';
+  readonly steps: number;
+  readonly log: RunLog;
+}
+
 export class Run {
   #state: 'running' | 'paused' | 'stopping' = 'running';
   #wake: (() => void) | null = null;
+  #saveWanted = false;
+  #nextSave = performance.now() + FIRST_SAVE_MS;
+  #lastTurn = performance.now();
+  #steps = 0;
+  readonly #recorder: Recorder;
 
   constructor(
     readonly session: Session,
     readonly options: TrainOptions,
-  ) {}
+    private readonly from: RunStart,
+    private readonly listener: TrainListener,
+  ) {
+    this.#recorder = new Recorder(from.log);
+  }
 
   pause(): void {
     if (this.#state === 'running') this.#state = 'paused';
@@ -89,90 +106,150 @@ export class Run {
     this.#wake?.();
   }
 
-  async go(listener: TrainListener): Promise<TrainReport> {
-    const { options } = this;
-    const { train, validation } = await loadData(options.data, options.seed);
-    const meter = new Meter(listener);
-    let last = performance.now();
-    const { reason, steps, epochs } = await fit(this.session, {
-      ...options,
-      train,
-      validation,
-      optimizer: optimizers[options.optimizer](options),
-      augment: options.augment ? augmentationFor(train.channels) : undefined,
-      patience: 0,
-      onStep: (step) => meter.step(step),
-      onEpoch: (epoch) => listener.onEpoch({ ...measured(epoch), seconds: meter.lap() }),
-      between: async () => {
-        if (performance.now() - last > YIELD_MS) {
-          await nextTurn();
-          last = performance.now();
-        }
-        if (this.#state === 'paused') {
-          meter.pause();
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve;
-          });
-          meter.resume();
-        }
-        return this.#state === 'stopping' ? 'stop' : 'go';
-      },
-    });
-    return {
-      reason,
-      steps,
-      bestValidationAccuracy: Math.max(0, ...epochs.map((e) => measured(e).validationAccuracy)),
+  /** Asks for a checkpoint after the step under way. */
+  saveSoon(): void {
+    this.#saveWanted = true;
+  }
+
+  /** @throws LensletError as `fit` does */
+  async go({ train, validation }: DataParts): Promise<RunResult> {
+    const { options, listener } = this;
+    const { input } = this.session.model;
+    const sets = {
+      train: adaptTo(train, input),
+      validation: validation ? adaptTo(validation, input) : undefined,
     };
+    const sampled = sets.validation && someOf(fitToModel(this.session, sets.validation));
+    listener.onData({
+      train: train.count,
+      validation: validation?.count ?? 0,
+      classes: this.session.model.classes,
+    });
+    const { reason, steps } = await fit(this.session, {
+      ...options,
+      ...sets,
+      optimizer: optimizers[options.optimizer](options),
+      augment: options.augment ? augmentationFor(input[0]) : undefined,
+      patience: 0,
+      checkpoint: this.from.checkpoint,
+      onStep: (step) => {
+        this.#steps = step.steps;
+        const report = this.#recorder.step(step);
+        if (report) listener.onStep(report);
+      },
+      onEpoch: (epoch, measured) => this.#endEpoch(epoch, measured, sampled),
+      whileMeasuring: async (share) => {
+        listener.onMeasuring(share);
+        await this.#turn();
+      },
+      between: (position) => this.#between(position),
+    });
+    return { reason, steps, log: this.#recorder.log };
+  }
+
+  async #endEpoch(
+    epoch: FitEpoch,
+    measured: Evaluation | null,
+    sampled: ImageSet | undefined,
+  ): Promise<void> {
+    const step = Math.round((this.#steps * epoch.epoch) / this.options.epochs);
+    const report = this.#recorder.epoch({ ...epoch, step });
+    const look: EpochLook | null =
+      measured && sampled
+        ? {
+            shape: this.session.model.input,
+            confusion: measured.confusion,
+            samples: await lookAt(this.session, sampled),
+          }
+        : null;
+    this.listener.onEpoch(report, look);
+    this.#saveWanted = true;
+  }
+
+  async #turn(): Promise<void> {
+    if (performance.now() - this.#lastTurn < YIELD_MS) return;
+    await nextTurn();
+    this.#lastTurn = performance.now();
+  }
+
+  async #between(position: Position): Promise<'go' | 'stop'> {
+    await this.#turn();
+    if (this.#state !== 'stopping' && (this.#saveWanted || performance.now() > this.#nextSave)) {
+      await this.#save(position);
+    }
+    if (this.#state === 'paused') {
+      const from = performance.now();
+      await this.#save(position);
+      // The state may have changed while the checkpoint was written.
+      if (this.#state === 'paused') {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        this.#wake = null;
+      }
+      this.#recorder.skip(from);
+    }
+    return this.#state === 'stopping' ? 'stop' : 'go';
+  }
+
+  async #save(position: Position): Promise<void> {
+    const { file } = this.from;
+    this.#saveWanted = false;
+    this.#nextSave = performance.now() + SAVE_MS;
+    if (!file) return;
+    const from = performance.now();
+    try {
+      const { step } = position.progress;
+      const place = { step, steps: this.#steps, log: this.#recorder.log };
+      await file.save(place, await position.checkpoint());
+      this.listener.onCheckpoint(null);
+    } catch (error) {
+      this.listener.onCheckpoint(error instanceof Error ? error.message : String(error));
+    }
+    this.#recorder.skip(from);
   }
 }
 
-/** Speeds and running means, and no more reports than the page can draw. */
-class Meter {
-  #reported = 0;
-  #images = 0;
-  #correct = 0;
-  #loss = 0;
-  #lap = performance.now();
-  #paused = 0;
+/** Some images from all over the set. */
+function someOf(set: ImageSet): ImageSet {
+  const count = Math.min(SAMPLES, set.count);
+  return subset(
+    set,
+    Array.from({ length: count }, (_, i) => Math.floor((i * set.count) / count)),
+  );
+}
 
-  constructor(private readonly listener: TrainListener) {
-    this.#reported = performance.now();
-  }
+async function lookAt(session: Session, set: ImageSet): Promise<Sample[]> {
+  const { x } = batches(set, { batch: set.count, normalize: session.model.normalize }).at(0);
+  const { scores } = await session.infer(x);
+  const answers = classify(scores);
+  const classes = session.model.classes.length;
+  return answers.map((answer, i) => {
+    const row = scores.data.subarray(i * classes, (i + 1) * classes);
+    const probability = probabilities(row)[answer];
+    return { pixels: imageAt(set, i).slice(), label: set.labels[i], answer, probability };
+  });
+}
 
-  step({ step, steps, epoch, loss, correct, images, lr }: FitStep): void {
-    this.#images += images;
-    this.#correct += correct;
-    this.#loss += loss * images;
-    const now = performance.now();
-    if (now - this.#reported < REPORT_MS && step < steps) return;
-    this.listener.onStep({
-      step,
-      steps,
-      epoch,
-      loss: this.#loss / this.#images,
-      accuracy: this.#correct / this.#images,
-      lr,
-      imagesPerSecond: (1000 * this.#images) / (now - this.#reported),
-    });
-    this.#reported = now;
-    this.#images = this.#correct = this.#loss = 0;
+/**
+ * Sets the weights that fit by name and shape; others, such as a last layer for other classes, stay as they are.
+ * @throws LensletError 'value' when less than half of the network's numbers are among them
+ */
+export async function startFrom(session: Session, weights: ReadonlyMap<string, Tensor>): Promise<void> {
+  const own = await session.stateDict();
+  let [taken, all] = [0, 0];
+  for (const [name, { data, shape }] of own) {
+    const given = weights.get(name);
+    all += data.length;
+    if (!given || `${given.shape}` !== `${shape}`) continue;
+    own.set(name, given);
+    taken += data.length;
   }
-
-  /** Seconds since the last call, pauses left out. */
-  lap(): number {
-    const now = performance.now();
-    const seconds = (now - this.#lap) / 1000;
-    this.#lap = now;
-    return seconds;
+  if (taken < all / 2) {
+    throw new LensletError(
+      'value',
+      `The chosen weights are not those of ${session.model.title}: start from others, or from random ones.`,
+    );
   }
-
-  pause(): void {
-    this.#paused = performance.now();
-  }
-
-  resume(): void {
-    const away = performance.now() - this.#paused;
-    this.#lap += away;
-    this.#reported += away;
-  }
+  await session.loadStateDict(own);
 }

@@ -3,7 +3,7 @@ import { number, t } from '../i18n/index.ts';
 import { offlineReady } from '../register.ts';
 
 /** What the engine found on this device, in plain words. */
-export function DevicePage() {
+export default function DevicePage() {
   const text = t.value.device;
   const found = capabilities.value;
   const rows: readonly (readonly [string, string, string, string])[] = found

@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks';
-import { chooseModel, messageOf, model, models, resetModel, trainedHere } from '../engine.ts';
+import { chooseModel, digitModels, model } from '../engine.ts';
 import { number, t } from '../i18n/index.ts';
+import { query } from '../routes.ts';
 import { Alert, FileButton, Select } from '../ui/controls.tsx';
 import { useDrop } from '../ui/drop.ts';
 import { Icon } from '../ui/icons.tsx';
@@ -12,6 +13,10 @@ import { Result } from './result.tsx';
 import { samples } from './samples.ts';
 
 export function DigitPage() {
+  useEffect(() => {
+    const wanted = query.peek().get('model');
+    if (wanted) chooseModel(wanted);
+  }, []);
   useEffect(() => {
     const paste = (event: ClipboardEvent) => {
       const file = pictureIn(event.clipboardData);
@@ -85,7 +90,7 @@ function Problems() {
   return predictError.value ? <Alert text={text.predictFailed} detail={predictError.value} /> : null;
 }
 
-/** Which network, and whether its weights are those shipped. */
+/** Which network. */
 function Choice() {
   const text = t.value.digit;
   const chosen = model.value;
@@ -95,28 +100,12 @@ function Choice() {
       <Select
         label={text.model}
         value={chosen.id}
-        options={models.value.map((m) => [m.id, m.title] as const)}
+        options={digitModels.value.map((m) => [m.id, m.title] as const)}
         onChange={chooseModel}
       />
       <p class="quiet">{text.modelSize(number(chosen.parameters))}</p>
-      {trainedHere.value.has(chosen.id) && (
-        <p class="trained">
-          <span>{text.trainedHere}</span>
-          <button type="button" class="button" onClick={() => void reset(chosen.id)}>
-            {text.reset}
-          </button>
-        </p>
-      )}
     </div>
   );
-}
-
-async function reset(id: string): Promise<void> {
-  try {
-    await resetModel(id);
-  } catch (error) {
-    predictError.value = messageOf(error);
-  }
 }
 
 /** Ten written digits to try: the way in without a pointer. */

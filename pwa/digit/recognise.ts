@@ -1,7 +1,7 @@
 /** What is on the pad and what the network makes of it: one prediction in flight, the latest picture wins. */
 import { computed, effect, signal } from '@preact/signals';
 import type { GreyImage, Prediction } from '../../workers/api.ts';
-import { engine, messageOf, model, trainedHere } from '../engine.ts';
+import { engine, messageOf, model } from '../engine.ts';
 import { rasterise, type Stroke } from './strokes.ts';
 
 export type Content =
@@ -95,6 +95,5 @@ async function drain(): Promise<void> {
 effect(() => {
   content.value;
   model.value;
-  trainedHere.value;
   if (frame === 0) frame = requestAnimationFrame(request);
 });

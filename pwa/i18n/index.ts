@@ -1,11 +1,10 @@
 /** The language in use and its messages; `t.value` in a component follows the switch. */
-import { computed, effect } from '@preact/signals';
+import { computed, effect, type ReadonlySignal } from '@preact/signals';
 import { remembered } from '../settings.ts';
 import { en, type Messages } from './en.ts';
 import { zh } from './zh.ts';
 
-const languages = { en, zh } satisfies Record<string, Messages>;
-export type Language = keyof typeof languages;
+export type Language = 'en' | 'zh';
 
 const preferred = (): Language =>
   navigator.languages
@@ -15,8 +14,13 @@ const preferred = (): Language =>
     ? 'zh'
     : 'en';
 
-export const language = remembered<Language>('language', preferred(), (v) => v in languages);
-export const t = computed<Messages>(() => languages[language.value]);
+export const language = remembered<Language>('language', preferred(), (v) => v === 'en' || v === 'zh');
+
+/** The messages of a page in the language in use; English is the contract of the others. */
+export const translated = <T>(messages: { readonly en: T; readonly zh: NoInfer<T> }): ReadonlySignal<T> =>
+  computed(() => messages[language.value]);
+
+export const t: ReadonlySignal<Messages> = translated<Messages>({ en, zh });
 
 effect(() => {
   document.documentElement.lang = t.value.lang;
@@ -35,8 +39,32 @@ export function percent(share: number, digits = 0): string {
 export const number = (value: number, digits = 0): string =>
   new Intl.NumberFormat(t.value.lang, { maximumFractionDigits: digits }).format(value);
 
+/** 269,722 → "270K" in English, "27万" in Chinese. */
+export const compact = (value: number): string =>
+  new Intl.NumberFormat(t.value.lang, { notation: 'compact', maximumSignificantDigits: 3 }).format(value);
+
+/** Bytes in decimal units, as disks are sold. */
+export function bytes(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB'];
+  let power = 0;
+  let size = value;
+  while (size >= 1000 && power < units.length - 1) {
+    size /= 1000;
+    power++;
+  }
+  return `${number(size, size < 10 && power > 0 ? 1 : 0)} ${units[power]}`;
+}
+
+/** Day and time in short form. */
+export const when = (milliseconds: number): string =>
+  new Intl.DateTimeFormat(t.value.lang, {
+    ...{ month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' },
+  }).format(milliseconds);
+
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return t.value.train.secondsShort(whole);
-  return t.value.train.minutes(Math.floor(whole / 60), String(whole % 60).padStart(2, '0'));
+  const { seconds: s, minutes, hours } = t.value.time;
+  if (whole < 60) return s(whole);
+  if (whole < 3600) return minutes(Math.floor(whole / 60), String(whole % 60).padStart(2, '0'));
+  return hours(Math.floor(whole / 3600), String(Math.floor((whole % 3600) / 60)).padStart(2, '0'));
 }

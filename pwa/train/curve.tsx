@@ -1,35 +1,46 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { t } from '../i18n/index.ts';
 import { dark } from '../settings.ts';
 
 const HEIGHT = 190;
 
+export interface Series {
+  readonly name: string;
+  readonly x: readonly number[];
+  readonly y: readonly (number | null)[];
+  /** Which of the two colours. */
+  readonly ink: 'accent' | 'second';
+  /** Of training: a line; of validation: a line with dots, one an epoch. */
+  readonly dots?: boolean;
+  /** Steps back behind another series of the same colour. */
+  readonly faint?: boolean;
+}
+
 interface CurveProps {
   readonly title: string;
   readonly alt: string;
-  readonly steps: readonly number[];
-  readonly values: readonly number[];
-  readonly epochSteps: readonly number[];
-  readonly validation: readonly number[];
+  readonly series: readonly Series[];
   readonly format: (value: number) => string;
-  /** Fixed range of the axis; without it the curve's own, from 0. */
+  /** Fixed range of the axis; without it the curves' own, from 0. */
   readonly range?: readonly [number, number];
+  /** Short, for what is less important. */
+  readonly low?: boolean;
 }
 
-/** A curve of training (line) and validation (dots), over steps. */
+/** Curves over steps. */
 export function Curve(props: CurveProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const text = t.value.train;
   const isDark = dark.value;
+  const height = props.low ? 120 : HEIGHT;
+  const kinds = props.series.map((s) => `${s.ink}${s.dots}${s.faint}`).join();
   useEffect(() => {
     const element = host.current!;
-    const created = new uPlot(optionsOf(props, element), dataOf(props), element);
+    const created = new uPlot(optionsOf(props, height, element), dataOf(props), element);
     plot.current = created;
     const observer = new ResizeObserver(() => {
-      if (element.clientWidth > 0) created.setSize({ width: element.clientWidth, height: HEIGHT });
+      if (element.clientWidth > 0) created.setSize({ width: element.clientWidth, height });
     });
     observer.observe(element);
     return () => {
@@ -37,29 +48,33 @@ export function Curve(props: CurveProps) {
       created.destroy();
       plot.current = null;
     };
-  }, [isDark, props.title]);
-  useEffect(() => plot.current?.setData(dataOf(props)), [props.steps, props.epochSteps]);
+  }, [isDark, kinds]);
+  useEffect(() => plot.current?.setData(dataOf(props)), [props.series]);
   return (
     <figure class="curve">
       <figcaption>
         <strong>{props.title}</strong>
-        <span class="key key-train">{text.training}</span>
-        <span class="key key-validation">{text.validation}</span>
+        {props.series.length > 1 &&
+          props.series.map((s) => (
+            <span key={s.name} class={`key key-${s.ink}`} data-dots={s.dots} data-faint={s.faint}>
+              {s.name}
+            </span>
+          ))}
       </figcaption>
       <div ref={host} role="img" aria-label={props.alt} />
     </figure>
   );
 }
 
-/** One x axis for both: the union of steps and epoch ends, gaps where a series has no value. */
-function dataOf({ steps, values, epochSteps, validation }: CurveProps): uPlot.AlignedData {
-  return uPlot.join([
-    [[...steps], [...values]],
-    [[...epochSteps], [...validation]],
-  ]);
-}
+/** One x axis for all: the union of their steps, gaps where a series has no value. */
+const dataOf = ({ series }: CurveProps): uPlot.AlignedData =>
+  series.length === 0 ? [[], []] : uPlot.join(series.map((s) => [[...s.x], [...s.y]]));
 
-function optionsOf({ format, range }: CurveProps, element: HTMLElement): uPlot.Options {
+function optionsOf(
+  { format, range, series }: CurveProps,
+  height: number,
+  element: HTMLElement,
+): uPlot.Options {
   const style = (name: string) => {
     const probe = document.createElement('span');
     probe.className = name;
@@ -68,12 +83,12 @@ function optionsOf({ format, range }: CurveProps, element: HTMLElement): uPlot.O
     probe.remove();
     return color;
   };
-  const [line, dots, grid, text] = ['ink-accent', 'ink-second', 'ink-line', 'ink-quiet'].map(style);
+  const [grid, text] = ['ink-line', 'ink-quiet'].map(style);
   const font = '12px system-ui, sans-serif';
   const axis = { stroke: text!, font, grid: { stroke: grid!, width: 1 }, ticks: { show: false } };
   return {
     width: Math.max(200, element.clientWidth),
-    height: HEIGHT,
+    height,
     legend: { show: false },
     padding: [8, 12, 0, 0],
     cursor: { show: false },
@@ -83,17 +98,19 @@ function optionsOf({ format, range }: CurveProps, element: HTMLElement): uPlot.O
     },
     axes: [
       { ...axis, size: 28, values: (_, ticks) => ticks.map((v) => (Number.isInteger(v) ? String(v) : '')) },
-      { ...axis, size: 52, values: (_, ticks) => ticks.map(format) },
+      { ...axis, size: 56, values: (_, ticks) => ticks.map(format) },
     ],
     series: [
       {},
-      { stroke: line!, width: 2, points: { show: false }, spanGaps: true },
-      {
-        stroke: dots!,
-        width: 2,
-        points: { show: true, size: 8, fill: dots!, stroke: dots! },
-        spanGaps: true,
-      },
+      ...series.map(({ ink, dots, faint }): uPlot.Series => {
+        const stroke = style(faint ? `ink-${ink}-faint` : `ink-${ink}`);
+        return {
+          stroke,
+          width: faint ? 1 : 2,
+          spanGaps: true,
+          points: dots ? { show: true, size: 8, fill: stroke, stroke } : { show: false },
+        };
+      }),
     ],
   };
 }

@@ -1,266 +1,176 @@
-import { signal } from '@preact/signals';
-import type { TrainOptions } from '../../workers/api.ts';
-import { model, models } from '../engine.ts';
-import { t } from '../i18n/index.ts';
-import { Alert, Check, FileButton, NumberField, Select } from '../ui/controls.tsx';
-import { useDrop } from '../ui/drop.ts';
+import type { NetworkSummary } from '../../workers/api.ts';
+import { compact } from '../i18n/index.ts';
+import { Alert, Check, NumberField, Select } from '../ui/controls.tsx';
 import { Icon } from '../ui/icons.tsx';
-import { start } from './run.ts';
-
-type Settings = Omit<TrainOptions, 'model' | 'data'>;
-
-/** Learning rates that suit each optimiser; taken over when the optimiser changes. */
-const USUAL_LR = { sgd: 0.05, adam: 0.003, adamw: 0.003 } as const;
-
-const settings = signal<Settings>({
-  epochs: 3,
-  batch: 64,
-  optimizer: 'adamw',
-  lr: USUAL_LR.adamw,
-  weightDecay: 0.0005,
-  momentum: 0.9,
-  schedule: 'one-cycle',
-  augment: false,
-  seed: 1,
-  fromPretrained: false,
-});
-const network = signal<string | null>(null);
-const source = signal<'synthetic' | 'files'>('synthetic');
-const counts = signal({ train: 10_000, validation: 1_000 });
-const files = signal<readonly File[]>([]);
-const missingFiles = signal(false);
-
-function set<K extends keyof Settings>(key: K, value: Settings[K]): void {
-  settings.value = { ...settings.value, [key]: value };
-}
+import { DataChoice } from './data-form.tsx';
+import { SIZES, takesAnySize, USUAL_LR } from './defaults.ts';
+import * as form from './form-state.ts';
+import { text } from './text.ts';
 
 export function TrainForm() {
-  const text = t.value.train;
-  const chosen = network.value ?? model.value?.id ?? '';
+  const words = text.value;
+  const problem = form.formProblem.value;
   return (
     <form
       class="card form"
-      aria-label={text.heading}
+      aria-label={words.heading}
       onSubmit={(event) => {
         event.preventDefault();
-        void submit(chosen);
+        void form.submit();
       }}
     >
-      <Select
-        label={text.network}
-        value={chosen}
-        options={models.value.map((m) => [m.id, m.title] as const)}
-        onChange={(id) => {
-          network.value = id;
-        }}
-      />
-      <Data />
+      <NetworkChoice />
+      <DataChoice />
       <Basics />
       <More />
-      {missingFiles.value && <Alert text={text.noFiles} />}
-      <button type="submit" class="button primary" disabled={models.value.length === 0}>
+      {problem === 'noData' && <Alert text={words.noData} />}
+      {problem === 'wrongClasses' && <Alert text={words.wrongClasses(form.network.value?.title ?? '')} />}
+      <button type="submit" class="button primary" disabled={!form.network.value}>
         <Icon name="play" />
-        {text.start}
+        {words.start}
       </button>
     </form>
   );
 }
 
-async function submit(chosen: string): Promise<void> {
-  missingFiles.value = source.value === 'files' && files.value.length === 0;
-  if (missingFiles.value) return;
-  const data: TrainOptions['data'] =
-    source.value === 'synthetic'
-      ? { kind: 'synthetic', ...counts.value }
-      : {
-          kind: 'files',
-          files: await Promise.all(
-            files.value.map(async (file) => ({ name: file.name, bytes: await file.arrayBuffer() })),
-          ),
-        };
-  await start({ ...settings.value, model: chosen, data });
+type Group = 'lenet' | 'cifar' | 'plain' | 'large';
+
+function groupOf({ id, input }: NetworkSummary): Group {
+  if (id.startsWith('lenet')) return 'lenet';
+  if (id.includes('plain')) return 'plain';
+  return input[1] > 32 ? 'large' : 'cifar';
 }
 
-function Data() {
-  const text = t.value.train;
-  const kinds = [
-    ['synthetic', text.synthetic],
-    ['files', text.files],
-  ] as const;
-  return (
-    <fieldset class="data">
-      <legend>{text.data}</legend>
-      <div class="segments">
-        {kinds.map(([kind, label]) => (
-          <label key={kind}>
-            <input
-              type="radio"
-              name="data"
-              value={kind}
-              checked={source.value === kind}
-              onChange={() => {
-                source.value = kind;
-                missingFiles.value = false;
-              }}
-            />
-            <span>{label}</span>
-          </label>
-        ))}
-      </div>
-      {source.value === 'synthetic' ? <Counts /> : <Files />}
-    </fieldset>
-  );
-}
-
-function Counts() {
-  const text = t.value.train;
-  const field = (key: 'train' | 'validation', label: string) => (
-    <NumberField
-      label={label}
-      value={counts.value[key]}
-      min={100}
-      max={200_000}
-      step={1}
-      onChange={(value) => {
-        counts.value = { ...counts.value, [key]: value };
-      }}
-    />
+function NetworkChoice() {
+  const words = text.value;
+  const chosen = form.network.value;
+  const groups = (['lenet', 'cifar', 'plain', 'large'] as const).map(
+    (g) => [words.groups[g], form.networks.value.filter((n) => groupOf(n) === g)] as const,
   );
   return (
-    <div class="pair">
-      {field('train', text.trainImages)}
-      {field('validation', text.validationImages)}
-    </div>
-  );
-}
-
-function add(more: readonly File[]): void {
-  missingFiles.value = false;
-  const names = new Set(more.map((f) => f.name));
-  files.value = [...files.value.filter((f) => !names.has(f.name)), ...more];
-}
-
-function Files() {
-  const text = t.value.train;
-  const dropping = useDrop((transfer) => add([...transfer.files]));
-  return (
-    <div class="drop" data-dropping={dropping.value}>
-      <p class="quiet">{text.filesHint}</p>
-      <ul class="files">
-        {files.value.map((file) => (
-          <li key={file.name}>
-            <span>{file.name}</span>
-            <button
-              type="button"
-              class="button icon-only"
-              aria-label={text.removeFile(file.name)}
-              onClick={() => {
-                files.value = files.value.filter((f) => f !== file);
-              }}
-            >
-              <Icon name="close" />
-            </button>
-          </li>
-        ))}
-      </ul>
-      <FileButton name="idx" accept="" multiple onFiles={add}>
-        {text.chooseFiles}
-      </FileButton>
+    <div class="choice-of-network">
+      <Select
+        label={words.network}
+        value={chosen?.id ?? ''}
+        groups={groups.map(([name, list]) => [name, list.map((n) => [n.id, n.title] as const)] as const)}
+        onChange={form.chooseNetwork}
+      />
+      {chosen && <p class="quiet">{words.networkFacts(compact(chosen.parameters), compact(chosen.macs))}</p>}
+      {chosen && takesAnySize(chosen) && (
+        <Select
+          label={words.size}
+          value={String(form.imageSize.value)}
+          options={SIZES.map((s) => [String(s), words.sizeOption(s)] as const)}
+          onChange={(s) => {
+            form.imageSize.value = Number(s);
+          }}
+        />
+      )}
+      {form.starts.value.length > 0 && (
+        <Select
+          label={words.startFrom}
+          value={form.startModel.value ?? ''}
+          options={[['', words.random], ...form.starts.value.map((m) => [m.id, m.title] as const)]}
+          onChange={(id) => form.chooseStart(id || null)}
+        />
+      )}
     </div>
   );
 }
 
 function Basics() {
-  const text = t.value.train;
-  const s = settings.value;
+  const words = text.value;
+  const s = form.settings.value;
   return (
     <div class="triple">
       <NumberField
-        label={text.epochs}
+        label={words.epochs}
         value={s.epochs}
         min={1}
         max={500}
         step={1}
-        onChange={(v) => set('epochs', v)}
+        onChange={(epochs) => form.set({ epochs })}
       />
       <NumberField
-        label={text.batch}
+        label={words.batch}
         value={s.batch}
         min={1}
         max={1024}
         step={1}
-        onChange={(v) => set('batch', v)}
+        onChange={(batch) => form.set({ batch })}
       />
       <NumberField
-        label={text.lr}
+        label={words.lr}
         value={s.lr}
         min={0.000001}
         max={10}
         step="any"
-        onChange={(v) => set('lr', v)}
+        onChange={(lr) => form.set({ lr })}
       />
     </div>
   );
 }
 
 function More() {
-  const text = t.value.train;
-  const s = settings.value;
+  const words = text.value;
+  const s = form.settings.value;
   const schedules = ['constant', 'cosine', 'one-cycle'] as const;
   return (
     <details>
-      <summary>{text.more}</summary>
+      <summary>{words.more}</summary>
       <div class="more">
-        <Select
-          label={text.optimizer}
-          value={s.optimizer}
-          options={[
-            ['sgd', 'SGD'],
-            ['adam', 'Adam'],
-            ['adamw', 'AdamW'],
-          ]}
-          onChange={(optimizer) => {
-            settings.value = { ...settings.value, optimizer, lr: USUAL_LR[optimizer] };
-          }}
-        />
-        {s.optimizer === 'sgd' && (
-          <NumberField
-            label={text.momentum}
-            value={s.momentum}
-            min={0}
-            max={0.999}
-            step="any"
-            onChange={(v) => set('momentum', v)}
+        <div class="pair">
+          <Select
+            label={words.optimizer}
+            value={s.optimizer}
+            options={[
+              ['sgd', 'SGD'],
+              ['adam', 'Adam'],
+              ['adamw', 'AdamW'],
+            ]}
+            onChange={(optimizer) => form.set({ optimizer, lr: USUAL_LR[optimizer] })}
           />
-        )}
+          <Select
+            label={words.schedule}
+            value={s.schedule}
+            options={schedules.map((k) => [k, words.schedules[k]] as const)}
+            onChange={(schedule) => form.set({ schedule })}
+          />
+        </div>
+        <div class="pair">
+          <NumberField
+            label={words.weightDecay}
+            value={s.weightDecay}
+            min={0}
+            max={1}
+            step="any"
+            onChange={(weightDecay) => form.set({ weightDecay })}
+          />
+          {s.optimizer === 'sgd' && (
+            <NumberField
+              label={words.momentum}
+              value={s.momentum}
+              min={0}
+              max={0.999}
+              step="any"
+              onChange={(momentum) => form.set({ momentum })}
+            />
+          )}
+        </div>
         <NumberField
-          label={text.weightDecay}
-          value={s.weightDecay}
-          min={0}
-          max={1}
-          step="any"
-          onChange={(v) => set('weightDecay', v)}
-        />
-        <Select
-          label={text.schedule}
-          value={s.schedule}
-          options={schedules.map((k) => [k, text.schedules[k]] as const)}
-          onChange={(v) => set('schedule', v)}
-        />
-        <NumberField
-          label={text.seed}
+          label={words.seed}
           value={s.seed}
           min={0}
-          max={4294967295}
+          max={2147483647}
           step={1}
-          onChange={(v) => set('seed', v)}
+          onChange={(seed) => form.set({ seed })}
         />
-        <Check label={text.augment} checked={s.augment} onChange={(v) => set('augment', v)} />
-        <Check
-          label={text.fromPretrained}
-          checked={s.fromPretrained}
-          onChange={(v) => set('fromPretrained', v)}
-        />
+        <Check label={words.augment} checked={s.augment} onChange={(augment) => form.set({ augment })} />
+        {form.isChanged.value && (
+          <button type="button" class="button" onClick={form.backToUsual}>
+            {words.usual}
+          </button>
+        )}
       </div>
     </details>
   );

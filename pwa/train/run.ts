@@ -1,128 +1,174 @@
 /** The training run: it belongs to the app, not to the page, and goes on when the page is left. */
-import { computed, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals';
 import { proxy } from 'comlink';
-import type { EpochReport, StepReport, TrainOptions, TrainReport } from '../../workers/api.ts';
-import { engine, markTrained, messageOf } from '../engine.ts';
-
-/** idle → preparing → running ⇄ paused → stopping → done or failed → preparing … */
-export type Phase = 'idle' | 'preparing' | 'running' | 'paused' | 'stopping' | 'done' | 'failed';
+import type {
+  EpochLook,
+  EpochReport,
+  ResumableRun,
+  RunLog,
+  StepReport,
+  TrainListener,
+  TrainOptions,
+  TrainReport,
+} from '../../workers/api.ts';
+import { engine, messageOf, refreshModels } from '../engine.ts';
+import { askToKeep } from '../storage.ts';
+import { watchOver } from './awake.ts';
+import { warningFor } from './health.ts';
+import { isBusy, type Phase, phase, progress, unsaved } from './status.ts';
 
 /** Points of a curve beyond which every other one is dropped. */
 const MOST_POINTS = 2000;
 /** Reports of the first moments vary too much for a guess of the time left. */
 const STEPS_BEFORE_GUESS = 5;
-
-export interface Curves {
-  readonly steps: readonly number[];
-  readonly loss: readonly number[];
-  readonly accuracy: readonly number[];
-  /** Validation, one point an epoch. */
-  readonly epochSteps: readonly number[];
-  readonly validationLoss: readonly number[];
-  readonly validationAccuracy: readonly number[];
-}
-
-const NO_CURVES: Curves = {
-  steps: [],
-  loss: [],
-  accuracy: [],
-  epochSteps: [],
-  validationLoss: [],
-  validationAccuracy: [],
-};
+/** Pause between two drawings of the curves. */
+const DRAW_MS = 250;
 
 /** `text` names the message that says what to do, `detail` is the engine's own. */
 export interface Problem {
-  readonly text: 'failed' | 'controlFailed' | 'exportFailed';
+  readonly text: 'failed' | 'diverged' | 'controlFailed' | 'notStored' | 'resumeFailed';
   readonly detail: string;
 }
 
-export const phase = signal<Phase>('idle');
-export const options = signal<TrainOptions | null>(null);
-export const latest = signal<StepReport | null>(null);
-export const epochs = signal<readonly EpochReport[]>([]);
-export const curves = signal<Curves>(NO_CURVES);
+export const log = signal<RunLog | null>(null);
+export const classes = signal<readonly string[]>([]);
+export const look = signal<EpochLook | null>(null);
+/** Share of the validation images measured, while that goes on. */
+export const measuring = signal<number | null>(null);
 export const report = signal<TrainReport | null>(null);
 export const problem = signal<Problem | null>(null);
+/** When the last checkpoint was written; a message where that failed. */
+export const saved = signal<{ readonly at: number; readonly problem: string | null } | null>(null);
+export const resumable = signal<readonly ResumableRun[]>([]);
 
-const BUSY: readonly Phase[] = ['preparing', 'running', 'paused', 'stopping'];
-export const isBusy = computed(() => BUSY.includes(phase.value));
-
+export const latest = computed<StepReport | null>(() => log.value?.points.at(-1) ?? null);
+export const epochs = computed<readonly EpochReport[]>(() => log.value?.epochs ?? []);
 /** Reports are fewer than steps; the end of the run tells the last one. */
 export const stepsDone = computed(() => report.value?.steps ?? latest.value?.step ?? 0);
-
-/** Share of the steps done, 0 … 1. */
-export const progress = computed(() => (latest.value ? stepsDone.value / latest.value.steps : 0));
-
-export const bestAccuracy = computed(() =>
-  epochs.value.length > 0 ? Math.max(...epochs.value.map((e) => e.validationAccuracy)) : null,
+export const bestAccuracy = computed(() => {
+  const all = epochs.value.map((e) => e.validationAccuracy).filter((a) => a !== null);
+  return all.length > 0 ? Math.max(...all) : null;
+});
+export const warning = computed(() =>
+  isBusy.value && log.value ? warningFor(log.value.points, epochs.value, classes.value.length) : null,
 );
 
 /** Seconds left at the present speed, null while that cannot be told. */
 export const remaining = computed<number | null>(() => {
   const now = latest.value;
-  if (!now || !options.value || now.step < STEPS_BEFORE_GUESS || !(now.imagesPerSecond > 0)) return null;
-  return ((now.steps - now.step) * options.value.batch) / now.imagesPerSecond;
+  if (!now || now.step < STEPS_BEFORE_GUESS || !log.value) return null;
+  const speeds = log.value.points.slice(-20).map((p) => p.imagesPerSecond);
+  const speed = speeds.reduce((a, v) => a + v, 0) / speeds.length;
+  return speed > 0 ? ((now.steps - now.step) * log.value.options.batch) / speed : null;
 });
 
-let pendingStep: StepReport | null = null;
-let frame = 0;
+let pending: StepReport[] = [];
+let timer = 0;
 
-/** Reports are drawn once a frame, however fast they come; a hidden page draws the latest when shown. */
+/** Reports are drawn a few times a second, however fast they come. */
 function onStep(step: StepReport): void {
-  pendingStep = step;
-  if (frame === 0) frame = requestAnimationFrame(flush);
+  pending.push(step);
+  if (timer === 0) timer = window.setTimeout(flush, DRAW_MS);
 }
 
 function flush(): void {
-  frame = 0;
-  const step = pendingStep;
-  pendingStep = null;
-  if (!step || !isBusy.peek()) return;
-  if (phase.peek() === 'preparing') phase.value = 'running';
-  latest.value = step;
-  const c = curves.peek();
-  const thin = c.steps.length >= MOST_POINTS ? everyOther : (list: readonly number[]) => list;
-  curves.value = {
-    ...c,
-    steps: [...thin(c.steps), step.step],
-    loss: [...thin(c.loss), step.loss],
-    accuracy: [...thin(c.accuracy), step.accuracy],
-  };
+  clearTimeout(timer);
+  timer = 0;
+  const [steps, current] = [pending, log.peek()];
+  pending = [];
+  const last = steps.at(-1);
+  if (!last || !current || !isBusy.peek()) return;
+  const thin = current.points.length >= MOST_POINTS;
+  const points = thin ? current.points.filter((_, i) => i % 2 === 1) : current.points;
+  batch(() => {
+    if (phase.peek() === 'preparing') phase.value = 'running';
+    log.value = { ...current, points: [...points, ...steps] };
+    progress.value = last.step / last.steps;
+  });
 }
 
-const everyOther = (list: readonly number[]): readonly number[] => list.filter((_, i) => i % 2 === 1);
+const listener = (): TrainListener =>
+  proxy({
+    onData: (data) => {
+      classes.value = data.classes;
+    },
+    onStep,
+    onMeasuring: (share) => {
+      measuring.value = share < 1 ? share : null;
+    },
+    onEpoch: (epoch: EpochReport, seen: EpochLook | null) => {
+      flush();
+      const current = log.peek();
+      batch(() => {
+        if (current) log.value = { ...log.peek()!, epochs: [...current.epochs, epoch] };
+        look.value = seen;
+        measuring.value = null;
+      });
+    },
+    onCheckpoint: (why: string | null) => {
+      saved.value = { at: Date.now(), problem: why };
+    },
+  });
 
-function onEpoch(epoch: EpochReport): void {
-  flush();
-  epochs.value = [...epochs.peek(), epoch];
-  const c = curves.peek();
-  curves.value = {
-    ...c,
-    epochSteps: [...c.epochSteps, latest.peek()?.step ?? 0],
-    validationLoss: [...c.validationLoss, epoch.validationLoss],
-    validationAccuracy: [...c.validationAccuracy, epoch.validationAccuracy],
-  };
-}
-
-export async function start(chosen: TrainOptions): Promise<void> {
+async function follow(start: RunLog, work: () => Promise<TrainReport>): Promise<void> {
   if (isBusy.peek()) return;
-  options.value = chosen;
-  latest.value = null;
-  epochs.value = [];
-  curves.value = NO_CURVES;
-  report.value = null;
-  problem.value = null;
-  phase.value = 'preparing';
+  watchOver();
+  void askToKeep();
+  pending = [];
+  batch(() => {
+    log.value = start;
+    classes.value = [];
+    look.value = null;
+    measuring.value = null;
+    report.value = null;
+    problem.value = null;
+    saved.value = null;
+    progress.value = start.points.length > 0 ? start.points.at(-1)!.step / start.points.at(-1)!.steps : 0;
+    phase.value = 'preparing';
+  });
   try {
-    const result = await engine.train(chosen, proxy({ onStep, onEpoch }));
+    const result = await work();
     flush();
-    report.value = result;
-    phase.value = 'done';
-    markTrained(chosen.model);
+    batch(() => {
+      report.value = result;
+      measuring.value = null;
+      phase.value = 'done';
+      unsaved.value = result.problem !== null;
+      if (result.problem) problem.value = { text: 'notStored', detail: result.problem };
+    });
+    await refreshModels();
   } catch (error) {
-    problem.value = { text: 'failed', detail: messageOf(error) };
-    phase.value = 'failed';
+    const detail = messageOf(error);
+    batch(() => {
+      problem.value = { text: /diverged/.test(detail) ? 'diverged' : 'failed', detail };
+      measuring.value = null;
+      phase.value = 'failed';
+    });
+  }
+  await findResumable();
+}
+
+export function start(options: TrainOptions, title: string): Promise<void> {
+  const fresh: RunLog = { title, options, points: [], epochs: [] };
+  return follow(fresh, () => engine.train(options, title, listener()));
+}
+
+/** Goes on with a run that a closed page left behind. */
+export function goOn(run: ResumableRun): Promise<void> {
+  resumable.value = resumable.peek().filter((r) => r.id !== run.id);
+  return follow(run.log, () => engine.resumeRun(run.id, listener()));
+}
+
+export async function forget(run: ResumableRun): Promise<void> {
+  resumable.value = resumable.peek().filter((r) => r.id !== run.id);
+  await engine.forgetRun(run.id);
+}
+
+export async function findResumable(): Promise<void> {
+  try {
+    if (!isBusy.peek()) resumable.value = await engine.resumable();
+  } catch (error) {
+    problem.value = { text: 'resumeFailed', detail: messageOf(error) };
   }
 }
 
@@ -147,23 +193,10 @@ export function stop(): Promise<void> {
 /** Back to the form; the options stay. */
 export function dismiss(): void {
   if (isBusy.peek()) return;
+  unsaved.value = false;
   problem.value = null;
+  log.value = null;
+  look.value = null;
+  report.value = null;
   phase.value = 'idle';
-}
-
-/** Hands the trained weights to the user as a file. */
-export async function download(): Promise<void> {
-  const id = options.peek()?.model;
-  if (!id) return;
-  try {
-    const bytes = await engine.exportWeights(id);
-    const url = URL.createObjectURL(new Blob([bytes], { type: 'application/octet-stream' }));
-    const link = document.createElement('a');
-    link.href = url;
-    link.download = `${id}.safetensors`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  } catch (error) {
-    problem.value = { text: 'exportFailed', detail: messageOf(error) };
-  }
 }

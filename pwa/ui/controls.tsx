@@ -25,18 +25,35 @@ interface FileButtonProps {
   readonly accept: string;
   readonly multiple?: boolean;
   readonly capture?: boolean;
+  /** Asks for a whole folder. */
+  readonly folder?: boolean;
   readonly class?: string;
+  readonly label?: string;
   readonly name: string;
   readonly onFiles: (files: readonly File[]) => void;
   readonly children: ComponentChildren;
 }
 
 /** A button that opens the file chooser (or the camera). */
-export function FileButton({ accept, multiple, capture, name, onFiles, children, ...rest }: FileButtonProps) {
+export function FileButton({
+  accept,
+  multiple,
+  capture,
+  folder,
+  name,
+  onFiles,
+  children,
+  ...rest
+}: FileButtonProps) {
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
-      <button type="button" class={rest.class ?? 'button'} onClick={() => input.current!.click()}>
+      <button
+        type="button"
+        class={rest.class ?? 'button'}
+        aria-label={rest.label}
+        onClick={() => input.current!.click()}
+      >
         {children}
       </button>
       <input
@@ -47,6 +64,7 @@ export function FileButton({ accept, multiple, capture, name, onFiles, children,
         accept={accept}
         multiple={multiple}
         {...(capture ? { capture: 'environment' as const } : {})}
+        {...(folder ? { webkitdirectory: true } : {})}
         onChange={(event) => {
           const files = [...(event.currentTarget.files ?? [])];
           // The same file can be chosen again.
@@ -58,16 +76,25 @@ export function FileButton({ accept, multiple, capture, name, onFiles, children,
   );
 }
 
+type Option<T extends string> = readonly (readonly [T, string])[];
+
 interface SelectProps<T extends string> {
   readonly label: string;
   readonly value: T;
-  readonly options: readonly (readonly [T, string])[];
+  readonly options?: Option<T>;
+  readonly groups?: readonly (readonly [name: string, options: Option<T>])[];
   readonly onChange: (value: T) => void;
   readonly disabled?: boolean;
 }
 
-export function Select<T extends string>({ label, value, options, onChange, disabled }: SelectProps<T>) {
+export function Select<T extends string>({ label, value, onChange, disabled, ...list }: SelectProps<T>) {
   const id = useId();
+  const options = (all: Option<T>) =>
+    all.map(([key, text]) => (
+      <option key={key} value={key} selected={key === value}>
+        {text}
+      </option>
+    ));
   return (
     <div class="field">
       <label for={id}>{label}</label>
@@ -77,12 +104,42 @@ export function Select<T extends string>({ label, value, options, onChange, disa
         disabled={disabled}
         onChange={(event) => onChange(event.currentTarget.value as T)}
       >
-        {options.map(([key, text]) => (
-          <option key={key} value={key} selected={key === value}>
-            {text}
-          </option>
-        ))}
+        {options(list.options ?? [])}
+        {list.groups
+          ?.filter(([, all]) => all.length > 0)
+          .map(([name, all]) => (
+            <optgroup key={name} label={name}>
+              {options(all)}
+            </optgroup>
+          ))}
       </select>
+    </div>
+  );
+}
+
+interface SegmentsProps<T extends string> {
+  readonly name: string;
+  readonly value: T;
+  readonly options: Option<T>;
+  readonly onChange: (value: T) => void;
+}
+
+/** Radio buttons side by side. */
+export function Segments<T extends string>({ name, value, options, onChange }: SegmentsProps<T>) {
+  return (
+    <div class="segments">
+      {options.map(([key, label]) => (
+        <label key={key}>
+          <input
+            type="radio"
+            name={name}
+            value={key}
+            checked={value === key}
+            onChange={() => onChange(key)}
+          />
+          <span>{label}</span>
+        </label>
+      ))}
     </div>
   );
 }

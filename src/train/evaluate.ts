@@ -15,16 +15,30 @@ export interface Evaluation {
 }
 
 /** The set on the canvas that the model takes: smaller images are centred on background 0. */
-export const fitToModel = (session: Session, set: ImageSet): ImageSet =>
-  fitCanvas(set, session.model.input[1], session.model.input[2]);
+export function fitToModel({ model }: Session, set: ImageSet): ImageSet {
+  const [, height, width] = model.input;
+  return set.height === height && set.width === width ? set : fitCanvas(set, height, width);
+}
+
+export interface EvaluateOptions {
+  /** Default 250. */
+  readonly batch?: number;
+  /** Asked after every batch, with the share of the images that is done. */
+  between?(share: number): Promise<void>;
+}
 
 /** Runs a set of images through the network. @throws LensletError 'shape' when they do not fit it */
-export async function evaluate(session: Session, images: ImageSet, batch = 250): Promise<Evaluation> {
+export async function evaluate(
+  session: Session,
+  images: ImageSet,
+  { batch = 250, between }: EvaluateOptions = {},
+): Promise<Evaluation> {
   const { model } = session;
   const set = fitToModel(session, images);
   const confusion = model.classes.map(() => new Int32Array(model.classes.length));
   let loss = 0;
   let right = 0;
+  let done = 0;
   for (const { x, labels } of batches(set, { batch, normalize: model.normalize })) {
     const n = x.shape[0];
     const executable = await session.plan(`eval ${x.shape}`, false, (b) => {
@@ -39,6 +53,8 @@ export async function evaluate(session: Session, images: ImageSet, batch = 250):
       confusion[labels.data[i]][answer]++;
       if (answer === labels.data[i]) right++;
     });
+    done += n;
+    await between?.(done / set.count);
   }
   return { images: set.count, accuracy: right / set.count, loss: loss / set.count, confusion };
 }

@@ -8,7 +8,7 @@ import { type Batches, batches } from '../data/batches.ts';
 import type { ImageSet } from '../data/dataset.ts';
 import type { Session } from '../session.ts';
 import { loadCheckpoint, type Progress, saveCheckpoint, type Weights } from './checkpoint.ts';
-import { evaluate, fitToModel } from './evaluate.ts';
+import { type Evaluation, evaluate, fitToModel } from './evaluate.ts';
 import type { Optimizer } from './optimizer.ts';
 import { type ScheduleName, schedules } from './schedule.ts';
 import { Trainer } from './trainer.ts';
@@ -34,7 +34,10 @@ export interface FitOptions extends RunOptions {
   /** Continue from a checkpoint of a run with equal options. */
   readonly checkpoint?: Uint8Array;
   onStep?(report: StepReport): void;
-  onEpoch?(report: EpochReport): void;
+  /** `measured` is null without validation images. */
+  onEpoch?(report: EpochReport, measured: Evaluation | null): void | Promise<void>;
+  /** Asked after every batch of validation images, with the share that is done. */
+  whileMeasuring?(share: number): Promise<void>;
   /** Asked after every step; resolves at once to go on, later to pause. */
   between?(position: Position): Promise<'go' | 'stop'>;
 }
@@ -214,9 +217,11 @@ class Run {
   }
 
   async #endEpoch(): Promise<void> {
-    const { validation, onEpoch } = this.options;
+    const { validation, onEpoch, whileMeasuring } = this.options;
     const { epochs, loss, correct, images } = this.#history;
-    const measured = validation ? await evaluate(this.session, validation) : null;
+    const measured = validation
+      ? await evaluate(this.session, validation, { between: whileMeasuring })
+      : null;
     const report: EpochReport = {
       epoch: ++this.#epoch,
       trainLoss: loss / images,
@@ -228,7 +233,7 @@ class Run {
     this.#history = { epochs: [...epochs, report], loss: 0, correct: 0, images: 0 };
     if (this.options.patience && measured && this.#epochsSinceBest() === 0)
       this.#best = await this.session.stateDict();
-    onEpoch?.(report);
+    await onEpoch?.(report, measured);
   }
 
   #epochsSinceBest(): number {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright';
 import { samples } from '../../pwa/digit/samples.ts';
 
-/** The folder of the built app; `LENSLET_APP` names another one, such as the build with the fake engine. */
+/** The folder of the built app; `LENSLET_APP` names another one. */
 export const FOLDER = process.env.LENSLET_APP ?? fileURLToPath(new URL('../../dist/app', import.meta.url));
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -121,9 +121,15 @@ export async function openApp(
       ...context,
     })
   ).newPage();
+  return visit(page, site, path);
+}
+
+/** Opens a page of the app and waits for it and the engine. */
+export async function visit(page: Page, site: Site, path: string): Promise<Page> {
   page.setDefaultTimeout(20_000);
   await page.goto(site.url + path);
-  await page.locator('select').first().waitFor();
+  await page.locator('main h1').first().waitFor({ state: 'attached' });
+  if (/digit|train/.test(path)) await page.locator('select').first().waitFor();
   return page;
 }
 

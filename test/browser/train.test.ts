@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { importOnnx } from '../../src/io/onnx/import.ts';
+import { parseSafetensors } from '../../src/io/safetensors.ts';
 import {
   DESKTOP,
   drawDigit,
@@ -11,7 +13,9 @@ import {
   problemsOf,
   type Site,
   serveApp,
+  visit,
 } from './app.ts';
+import { cifarBatch, picture, pictureZip } from './data.ts';
 
 let browser: Browser;
 let site: Site;
@@ -38,8 +42,16 @@ async function startTraining(page: Page, images: number, epochs: number): Promis
 const statusIs = (page: Page, text: RegExp) =>
   page.getByTestId('run-status').filter({ hasText: text }).waitFor({ timeout: 120_000 });
 
+async function save(page: Page, button: string): Promise<Buffer> {
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: button }).click(),
+  ]);
+  return readFile(await file.path());
+}
+
 describe('train page', () => {
-  it('trains a few hundred steps and sees the accuracy rise', async () => {
+  it('trains on generated digits, shows how it goes, and gives the result out', async () => {
     const page = await openApp(browser, site, { ...DESKTOP, path: '#/train' });
     const problems = problemsOf(page);
     await startTraining(page, 6400, 3);
@@ -52,14 +64,26 @@ describe('train page', () => {
     const best = Number.parseFloat((await page.getByTestId('best-accuracy').textContent()) ?? '');
     expect(best).toBeGreaterThan(80);
     expect(await page.locator('.epochs tbody tr').count()).toBe(3);
-    expect(await page.locator('.curve canvas').count()).toBe(2);
+    expect(await page.locator('.curve canvas').count()).toBe(4);
+    expect(await page.locator('.samples-of-run canvas').count()).toBe(24);
+    const counts = await page.locator('.confusion td[data-shade]').allTextContents();
+    expect(counts).toHaveLength(100);
+    expect(counts.reduce((sum, c) => sum + Number(c), 0)).toBe(500);
 
-    const [file] = await Promise.all([
-      page.waitForEvent('download'),
-      page.getByRole('button', { name: 'Download the weights' }).click(),
-    ]);
-    expect(file.suggestedFilename()).toMatch(/\.safetensors$/);
-    expect((await readFile(await file.path())).byteLength).toBeGreaterThan(0);
+    const { tensors, metadata } = parseSafetensors(await save(page, 'Weights (safetensors)'));
+    expect(metadata.model).toBe('lenet5-modern');
+    expect(tensors.get('c1.weight')?.shape).toEqual([6, 1, 5, 5]);
+    expect(importOnnx(await save(page, 'Network (ONNX)')).outputs).toEqual(['output']);
+    const csv = (await save(page, 'Log (CSV)')).toString();
+    expect(csv.split('\n')[0]).toMatch(/^kind,epoch,step,loss/);
+    expect(csv.match(/^epoch,/gm)).toHaveLength(3);
+    expect(JSON.parse((await save(page, 'Log (JSON)')).toString()).epochs).toHaveLength(3);
+
+    await page.getByRole('link', { name: 'Try it on a digit' }).click();
+    await drawDigit(page, 3);
+    await expectAnswer(page, 3);
+    const shown = await page.getByLabel('Network', { exact: true }).evaluate((s: HTMLSelectElement) => s.selectedIndex);
+    expect(shown).toBe(2);
     expect(problems).toEqual([]);
     await page.context().close();
   }, 180_000);
@@ -70,8 +94,8 @@ describe('train page', () => {
     await statusIs(page, /^\s*Training/);
     await page.getByRole('button', { name: 'Pause' }).click();
     await statusIs(page, /Paused/);
-    const step = () => page.locator('.control .split span').first().textContent();
-    await page.waitForTimeout(300);
+    const step = () => page.getByTestId('steps').textContent();
+    await page.waitForTimeout(500);
     const paused = await step();
     await page.waitForTimeout(500);
     expect(await step()).toBe(paused);
@@ -81,7 +105,10 @@ describe('train page', () => {
     await drawDigit(page, 1);
     await expectAnswer(page, 1);
     await page.getByTestId('run-pill').click();
-    expect(await step()).not.toBe(paused);
+    await page.waitForFunction(
+      (before) => document.querySelector('[data-testid=steps]')?.textContent !== before,
+      paused,
+    );
     await page.getByRole('button', { name: 'Stop' }).click();
     await statusIs(page, /Stopped/);
     await page.context().close();
@@ -94,19 +121,111 @@ describe('train page', () => {
     truncated.writeUInt32BE(60_000, 4);
     truncated.writeUInt32BE(28, 8);
     truncated.writeUInt32BE(28, 12);
-    await page.getByRole('radio', { name: 'My files (IDX)' }).check();
+    await page.getByRole('radio', { name: 'My files' }).check();
     await page.getByRole('button', { name: 'Start training' }).click();
-    await page.getByRole('alert').getByText('Choose the IDX files first').waitFor();
-    await page
-      .locator('input[name=idx]')
-      .setInputFiles({ name: 'train-images-idx3-ubyte', mimeType: '', buffer: truncated });
-    await page.getByRole('button', { name: 'Start training' }).click();
-    const alert = page.getByRole('alert');
-    await alert.getByText('Check the files and options').waitFor();
-    expect(await alert.locator('.alert-detail').textContent()).not.toBe('');
+    await page.getByRole('alert').getByText('Choose the data first').waitFor();
+    await page.locator('input[name=data][type=file]').setInputFiles([
+      { name: 'train-images-idx3-ubyte', mimeType: '', buffer: truncated },
+      { name: 'train-labels-idx1-ubyte', mimeType: '', buffer: truncated },
+    ]);
+    const alert = page.getByRole('alert').filter({ hasText: 'no data set yet' });
+    await alert.waitFor();
+    expect(await alert.locator('.alert-detail').textContent()).toContain('train-images');
     await page.getByRole('navigation').getByRole('link', { name: 'Digit' }).click();
     await drawDigit(page, 6);
     await expectAnswer(page, 6);
     await page.context().close();
   }, 60_000);
+});
+
+/** Adds CIFAR-10 batches and chooses ResNet-20 for them. */
+async function prepareResNet(page: Page): Promise<void> {
+  await page.getByRole('radio', { name: 'My files' }).check();
+  await page
+    .locator('input[name=data][type=file]')
+    .setInputFiles([
+      cifarBatch('data_batch_1.bin', 192, 1),
+      cifarBatch('data_batch_2.bin', 128, 2),
+      cifarBatch('test_batch.bin', 64, 3),
+    ]);
+  await page.getByTestId('set-facts').getByText('320 to train, 64 to validate, 10 classes').waitFor();
+  await page.getByLabel('Network', { exact: true }).selectOption('cifar-resnet20');
+  await page.getByLabel('Batch size').fill('32');
+}
+
+describe('ResNet-20 on CIFAR-10 files', () => {
+  it('goes on bit for bit after its tab was killed', async () => {
+    const whole = await openApp(browser, site, { ...DESKTOP, path: '#/train' });
+    await prepareResNet(whole);
+    await whole.getByLabel('Epochs').fill('4');
+    await whole.getByRole('button', { name: 'Start training' }).click();
+    await statusIs(whole, /Finished/);
+    const expected = await save(whole, 'Weights (safetensors)');
+    await whole.context().close();
+
+    const page = await openApp(browser, site, { ...DESKTOP, path: '#/train' });
+    await prepareResNet(page);
+    await page.getByLabel('Epochs').fill('4');
+    await page.getByRole('button', { name: 'Start training' }).click();
+    await page.getByTestId('saved').getByText('Saved at').waitFor({ timeout: 60_000 });
+    await page.close({ runBeforeUnload: false });
+
+    const next = await visit(await page.context().newPage(), site, '#/train');
+    await next.getByRole('button', { name: 'Go on' }).click();
+    await statusIs(next, /Finished/);
+    expect(await next.locator('.epochs tbody tr').count()).toBe(4);
+    expect(Buffer.compare(await save(next, 'Weights (safetensors)'), expected)).toBe(0);
+    const losses = (await save(next, 'Log (CSV)'))
+      .toString()
+      .split('\n')
+      .filter((row) => row.startsWith('epoch'))
+      .map((row) => Number(row.split(',')[3]));
+    expect(losses.at(-1)).toBeLessThan(losses[0]! / 2);
+    // Finished: nothing is left to go on with.
+    await next.reload();
+    await next.getByRole('button', { name: 'Start training' }).waitFor();
+    expect(await next.getByRole('button', { name: 'Go on' }).count()).toBe(0);
+    await next.context().close();
+  }, 240_000);
+});
+
+describe('pictures', () => {
+  it('in a zip with a folder a class teach a network', async () => {
+    const page = await openApp(browser, site, { ...DESKTOP, path: '#/train' });
+    await page.getByRole('radio', { name: 'My files' }).check();
+    await page.locator('input[name=data][type=file]').setInputFiles([await pictureZip(page, 20)]);
+    await page.getByTestId('set-facts').getByText('32 to train, 8 to validate, 2 classes').waitFor();
+    await page.getByLabel('Network', { exact: true }).selectOption('lenet5');
+    await page.getByRole('button', { name: 'Start training' }).click();
+    await page.getByRole('alert').getByText('reads the ten digits only').waitFor();
+    await page.getByLabel('Network', { exact: true }).selectOption('cifar-alexnet');
+    await page.getByLabel('Epochs').fill('4');
+    await page.getByRole('button', { name: 'Start training' }).click();
+    await statusIs(page, /Finished/);
+    expect(await page.getByTestId('best-accuracy').textContent()).toBe('100.00%');
+    await page.context().close();
+  }, 120_000);
+
+  it('taken by class are kept, and teach a network', async () => {
+    const page = await openApp(browser, site, { ...PHONE, path: '#/train' });
+    await page.getByRole('radio', { name: 'My own classes' }).check();
+    for (const [at, colour] of ['#c22', '#22c'].entries()) {
+      await page.getByLabel(`Name of class ${at + 1}`).fill(colour);
+      const buffer = await picture(page, colour);
+      const files = Array.from({ length: 6 }, (_, i) => ({ name: `${i}.png`, mimeType: 'image/png', buffer }));
+      await page.locator(`input[name=pictures-${at}]`).setInputFiles(files);
+      await page.getByTestId(`pictures-${at}`).getByText('6 pictures').waitFor();
+    }
+    await page.getByText('Saved on this device').waitFor();
+    await page.reload();
+    await page.getByRole('radio', { name: 'My own classes' }).check();
+    await page.getByLabel('Collection').selectOption({ label: 'Own: #c22, #22c' });
+    await page.getByTestId('pictures-1').getByText('6 pictures').waitFor();
+    await page.getByLabel('Network', { exact: true }).selectOption('cifar-inception');
+    await page.getByLabel('Epochs').fill('3');
+    await page.getByRole('button', { name: 'Start training' }).click();
+    await statusIs(page, /Finished/);
+    await page.getByRole('link', { name: 'Look inside' }).waitFor();
+    await page.context().close();
+  }, 120_000);
 });

@@ -1,0 +1,90 @@
+/** The form of a new run: what is chosen, and the usual values where the user changed nothing. */
+import { computed, signal } from '@preact/signals';
+import type { ModelSummary, NetworkSummary, TrainOptions } from '../../workers/api.ts';
+import { engine, models } from '../engine.ts';
+import { when } from '../i18n/index.ts';
+import * as data from './data.ts';
+import { type Settings, SIZES, takesAnySize, usualSettings } from './defaults.ts';
+import { start } from './run.ts';
+
+export const networks = signal<readonly NetworkSummary[]>([]);
+const chosenNetwork = signal('lenet5-modern');
+export const startModel = signal<string | null>(null);
+export const imageSize = signal<number>(SIZES[1]);
+/** What the user set by hand. */
+const changes = signal<Partial<Settings>>({});
+
+export const network = computed<NetworkSummary | null>(
+  () => networks.value.find((n) => n.id === chosenNetwork.value) ?? networks.value[0] ?? null,
+);
+
+/** Models whose weights this network can start from. */
+export const starts = computed<readonly ModelSummary[]>(() =>
+  models.value.filter((m) => m.network === network.value?.id),
+);
+
+const usual = computed<Settings>(() =>
+  usualSettings(
+    network.value?.id ?? '',
+    { images: data.imageCount.value, generated: data.source.value === 'synthetic' },
+    startModel.value !== null,
+  ),
+);
+
+export const settings = computed<Settings>(() => ({ ...usual.value, ...changes.value }));
+export const isChanged = computed(() => Object.keys(changes.value).length > 0);
+
+export function set(change: Partial<Settings>): void {
+  changes.value = { ...changes.value, ...change };
+}
+
+export function backToUsual(): void {
+  changes.value = {};
+}
+
+export function chooseNetwork(id: string): void {
+  chosenNetwork.value = id;
+  startModel.value = null;
+  changes.value = {};
+}
+
+export function chooseStart(id: string | null): void {
+  startModel.value = id;
+}
+
+/** Starts training from a model of the shelf. */
+export function beginFrom(model: ModelSummary): void {
+  if (!model.network) return;
+  chooseNetwork(model.network);
+  startModel.value = model.id;
+}
+
+export type FormProblem = 'noData' | 'wrongClasses';
+export const formProblem = signal<FormProblem | null>(null);
+
+export async function loadNetworks(): Promise<void> {
+  if (networks.peek().length === 0) networks.value = await engine.networks();
+}
+
+/** "ResNet-20 · CIFAR-10 · 23 Nov, 15:40" */
+const titleOf = (n: NetworkSummary): string =>
+  [n.title.replace(', CIFAR', ''), data.current.peek()?.title, when(Date.now())].filter(Boolean).join(' · ');
+
+export async function submit(): Promise<void> {
+  const [chosen, source] = [network.peek(), data.trainData.peek()];
+  if (!chosen) return;
+  formProblem.value = !source
+    ? 'noData'
+    : !chosen.anyClasses && data.classCount.peek() !== chosen.classes
+      ? 'wrongClasses'
+      : null;
+  if (formProblem.peek() || !source) return;
+  const options: TrainOptions = {
+    ...settings.peek(),
+    network: chosen.id,
+    data: source,
+    size: takesAnySize(chosen) ? imageSize.peek() : null,
+    start: startModel.peek(),
+  };
+  await start(options, titleOf(chosen));
+}

@@ -1,0 +1,167 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { Alert, FileButton, Select } from '../ui/controls.tsx';
+import { Icon } from '../ui/icons.tsx';
+import { paintPlanes } from '../ui/paint.ts';
+import { ownSets } from './data.ts';
+import * as own from './own-state.ts';
+import { unsaved } from './status.ts';
+import { text } from './text.ts';
+
+/** Time between two pictures while the button is held. */
+const REPEAT_MS = 180;
+const SHOWN = 5;
+
+/** Name classes, take pictures of each. */
+export function OwnClasses() {
+  const words = text.value.own;
+  const video = useRef<HTMLVideoElement>(null);
+  const stream = own.camera.value;
+  useEffect(() => {
+    if (video.current) video.current.srcObject = stream;
+  }, [stream]);
+  useEffect(() => own.stopCamera, []);
+  return (
+    <div class="own">
+      {ownSets.value.length > 0 && (
+        <Select
+          label={words.set}
+          value={own.setId.value ?? ''}
+          options={[['', words.fresh], ...ownSets.value.map((s) => [s.id, s.title] as const)]}
+          onChange={(id) => void own.open(id || null)}
+        />
+      )}
+      <p class="quiet">{words.hint}</p>
+      {stream ? (
+        <div class="viewfinder">
+          <video ref={video} autoplay muted playsInline aria-label={words.video} />
+          <button type="button" class="button" onClick={own.stopCamera}>
+            {words.stopCamera}
+          </button>
+        </div>
+      ) : (
+        <button type="button" class="button" onClick={() => void own.startCamera()}>
+          <Icon name="camera" />
+          {words.camera}
+        </button>
+      )}
+      {own.cameraFailed.value && <Alert text={words.cameraFailed} />}
+      <ol class="own-classes">
+        {own.classes.value.map((c, i) => (
+          <OwnClass key={i} at={i} of={c} video={video} />
+        ))}
+      </ol>
+      <button type="button" class="button" onClick={own.addClass}>
+        <Icon name="add" />
+        {words.addClass}
+      </button>
+      {own.problem.value && <Alert text={words.tooFew} detail={own.problem.value} />}
+      {own.setId.value && (
+        <p class="quiet" role="status">
+          {unsaved.value ? words.saving : words.saved}
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface OwnClassProps {
+  readonly at: number;
+  readonly of: own.OwnClass;
+  readonly video: { readonly current: HTMLVideoElement | null };
+}
+
+function OwnClass({ at, of: { name, pictures }, video }: OwnClassProps) {
+  const words = text.value.own;
+  return (
+    <li class="own-class">
+      <div class="own-name">
+        <input
+          type="text"
+          aria-label={words.name(at + 1)}
+          value={name}
+          maxLength={40}
+          onInput={(event) => own.rename(at, event.currentTarget.value)}
+        />
+        {own.classes.value.length > 2 && (
+          <button
+            type="button"
+            class="button icon-only"
+            aria-label={words.removeClass(name)}
+            onClick={() => own.removeClass(at)}
+          >
+            <Icon name="clear" />
+          </button>
+        )}
+      </div>
+      <div class="own-pictures">
+        <span class="own-count" data-testid={`pictures-${at}`}>
+          {words.pictures(pictures.length)}
+        </span>
+        <span class="thumbs" aria-hidden="true">
+          {pictures.slice(-SHOWN).map((p, i) => (
+            <Thumb key={pictures.length - i} planes={p} />
+          ))}
+        </span>
+      </div>
+      <div class="buttons">
+        {own.camera.value && (
+          <Shutter name={name} take={() => video.current && own.takePicture(at, video.current)} />
+        )}
+        <FileButton
+          name={`pictures-${at}`}
+          accept="image/*"
+          multiple
+          label={words.addPictures(name)}
+          onFiles={(files) => void own.addFiles(at, files)}
+        >
+          <Icon name="picture" />
+          {words.files}
+        </FileButton>
+        {pictures.length > 0 && (
+          <button
+            type="button"
+            class="button icon-only"
+            aria-label={words.dropLast(name)}
+            onClick={() => own.dropLast(at)}
+          >
+            <Icon name="undo" />
+          </button>
+        )}
+      </div>
+    </li>
+  );
+}
+
+/** A picture at once, and more while it is held; with the keyboard one a press, or as the key repeats. */
+function Shutter({ name, take }: { name: string; take: () => void }) {
+  const timer = useRef(0);
+  const end = () => clearInterval(timer.current);
+  useEffect(() => end, []);
+  return (
+    <button
+      type="button"
+      class="button primary shutter"
+      aria-label={text.value.own.take(name)}
+      onPointerDown={(event) => {
+        event.currentTarget.setPointerCapture(event.pointerId);
+        take();
+        timer.current = window.setInterval(take, REPEAT_MS);
+      }}
+      onPointerUp={end}
+      onPointerCancel={end}
+      onKeyDown={(event) => {
+        if (event.key !== 'Enter' && event.key !== ' ') return;
+        event.preventDefault();
+        take();
+      }}
+    >
+      <Icon name="camera" />
+    </button>
+  );
+}
+
+function Thumb({ planes }: { planes: Uint8Array }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => paintPlanes(canvas.current!, planes, [3, own.SIDE, own.SIDE]), [planes]);
+  return <canvas class="thumb" ref={canvas} />;
+}
