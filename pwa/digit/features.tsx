@@ -1,8 +1,7 @@
-import { useEffect, useRef } from 'preact/hooks';
 import type { FeatureMaps } from '../../workers/api.ts';
 import { model } from '../engine.ts';
 import { t } from '../i18n/index.ts';
-import { dark } from '../settings.ts';
+import { MapGrid } from '../ui/maps.tsx';
 import { prediction } from './recognise.ts';
 
 const times = (width: number, height: number): string => `${width} × ${height}`;
@@ -63,70 +62,4 @@ function Layer({ maps }: { maps: FeatureMaps }) {
       />
     </figure>
   );
-}
-
-interface MapGridProps {
-  readonly maps: FeatureMaps;
-  readonly columns: number;
-  readonly alt: string;
-  /** Values shown as empty and as full; without it each map's own lowest and highest. */
-  readonly range?: readonly [number, number];
-}
-
-/** The maps side by side, one canvas pixel a value, scaled up by the style sheet. */
-function MapGrid({ maps, columns, alt, range }: MapGridProps) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const rows = Math.ceil(maps.count / columns);
-  const gap = maps.count === 1 ? 0 : Math.max(1, Math.round(maps.width / 8));
-  const width = columns * (maps.width + gap) - gap;
-  const height = rows * (maps.height + gap) - gap;
-  const isDark = dark.value;
-  useEffect(() => {
-    const context = canvas.current!.getContext('2d')!;
-    const picture = context.createImageData(width, height);
-    for (let m = 0; m < maps.count; m++) {
-      const at = Math.floor(m / columns) * (maps.height + gap) * width + (m % columns) * (maps.width + gap);
-      paintMap(picture, at, maps, m, range ?? rangeOf(maps, m), isDark);
-    }
-    context.putImageData(picture, 0, 0);
-  }, [maps, isDark, width, height]);
-  return <canvas ref={canvas} width={width} height={height} role="img" aria-label={alt} />;
-}
-
-const sizeOf = (maps: FeatureMaps): number => maps.width * maps.height;
-
-function rangeOf(maps: FeatureMaps, m: number): readonly [number, number] {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (let i = m * sizeOf(maps); i < (m + 1) * sizeOf(maps); i++) {
-    low = Math.min(low, maps.maps[i]!);
-    high = Math.max(high, maps.maps[i]!);
-  }
-  return [low, high];
-}
-
-/** Paper to ink in light, board to chalk in dark. */
-function paintMap(
-  picture: ImageData,
-  at: number,
-  maps: FeatureMaps,
-  m: number,
-  [low, high]: readonly [number, number],
-  isDark: boolean,
-): void {
-  const scale = high > low ? 1 / (high - low) : 0;
-  const [paper, ink] = isDark
-    ? ([
-        [38, 44, 48],
-        [233, 240, 238],
-      ] as const)
-    : ([
-        [255, 255, 255],
-        [18, 44, 42],
-      ] as const);
-  for (let i = 0; i < sizeOf(maps); i++) {
-    const v = (maps.maps[m * sizeOf(maps) + i]! - low) * scale;
-    const target = 4 * (at + Math.floor(i / maps.width) * picture.width + (i % maps.width));
-    for (let c = 0; c < 3; c++) picture.data[target + c] = paper[c]! + (ink[c]! - paper[c]!) * v;
-    picture.data[target + 3] = 255;
-  }
 }

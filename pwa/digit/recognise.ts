@@ -60,7 +60,8 @@ let frame = 0;
 let inFlight = false;
 let wanted: { readonly id: string; readonly image: GreyImage } | null = null;
 
-const inkOf = (current: Content): GreyImage | null =>
+/** What is on the pad, as ink. */
+export const inkOf = (current: Content): GreyImage | null =>
   current.kind === 'strokes' ? rasterise(current.strokes) : current.ink;
 
 /** Once a frame at most: strokes become pixels and go to the engine. */

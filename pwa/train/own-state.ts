@@ -3,6 +3,7 @@ import { signal } from '@preact/signals';
 import type { OwnPictures } from '../../workers/api.ts';
 import { engine, messageOf } from '../engine.ts';
 import { askToKeep } from '../storage.ts';
+import { squareOf } from '../ui/camera.ts';
 import { choose, loadSets } from './data.ts';
 import { unsaved } from './status.ts';
 import { text } from './text.ts';
@@ -26,8 +27,6 @@ const empty = (): readonly OwnClass[] =>
 export const classes = signal<readonly OwnClass[]>(empty());
 /** The stored set they belong to; null before the first pictures. */
 export const setId = signal<string | null>(null);
-export const camera = signal<MediaStream | null>(null);
-export const cameraFailed = signal(false);
 export const problem = signal<string | null>(null);
 
 let timer = 0;
@@ -91,15 +90,7 @@ export const rename = (at: number, name: string): void => edit(at, (c) => ({ ...
 export const dropLast = (at: number): void => edit(at, (c) => ({ ...c, pictures: c.pictures.slice(0, -1) }));
 
 function addPicture(at: number, source: CanvasImageSource, width: number, height: number): void {
-  const canvas = document.createElement('canvas');
-  canvas.width = canvas.height = SIDE;
-  const context = canvas.getContext('2d', { willReadFrequently: true })!;
-  const side = Math.min(width, height);
-  context.imageSmoothingQuality = 'high';
-  context.fillStyle = '#fff';
-  context.fillRect(0, 0, SIDE, SIDE);
-  context.drawImage(source, (width - side) / 2, (height - side) / 2, side, side, 0, 0, SIDE, SIDE);
-  const { data } = context.getImageData(0, 0, SIDE, SIDE);
+  const { data } = squareOf(source, width, height, SIDE);
   const planes = new Uint8Array(BYTES);
   for (let i = 0; i < SIDE ** 2; i++) {
     for (let c = 0; c < 3; c++) planes[c * SIDE ** 2 + i] = data[4 * i + c]!;
@@ -141,19 +132,4 @@ export async function open(id: string | null): Promise<void> {
       pixels.slice(i * BYTES, (i + 1) * BYTES),
     ),
   }));
-}
-
-export async function startCamera(): Promise<void> {
-  cameraFailed.value = false;
-  try {
-    const video = { facingMode: { ideal: 'environment' }, width: { ideal: 640 }, height: { ideal: 640 } };
-    camera.value = await navigator.mediaDevices.getUserMedia({ video, audio: false });
-  } catch {
-    cameraFailed.value = true;
-  }
-}
-
-export function stopCamera(): void {
-  for (const track of camera.peek()?.getTracks() ?? []) track.stop();
-  camera.value = null;
 }

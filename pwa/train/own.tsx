@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { useCamera } from '../ui/camera.ts';
 import { Alert, FileButton, Select } from '../ui/controls.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { paintPlanes } from '../ui/paint.ts';
@@ -15,11 +16,7 @@ const SHOWN = 5;
 export function OwnClasses() {
   const words = text.value.own;
   const video = useRef<HTMLVideoElement>(null);
-  const stream = own.camera.value;
-  useEffect(() => {
-    if (video.current) video.current.srcObject = stream;
-  }, [stream]);
-  useEffect(() => own.stopCamera, []);
+  const camera = useCamera(video);
   return (
     <div class="own">
       {ownSets.value.length > 0 && (
@@ -31,23 +28,23 @@ export function OwnClasses() {
         />
       )}
       <p class="quiet">{words.hint}</p>
-      {stream ? (
+      {camera.on.value ? (
         <div class="viewfinder">
           <video ref={video} autoplay muted playsInline aria-label={words.video} />
-          <button type="button" class="button" onClick={own.stopCamera}>
+          <button type="button" class="button" onClick={camera.toggle}>
             {words.stopCamera}
           </button>
         </div>
       ) : (
-        <button type="button" class="button" onClick={() => void own.startCamera()}>
+        <button type="button" class="button" onClick={camera.toggle}>
           <Icon name="camera" />
           {words.camera}
         </button>
       )}
-      {own.cameraFailed.value && <Alert text={words.cameraFailed} />}
+      {camera.failed.value && <Alert text={words.cameraFailed} />}
       <ol class="own-classes">
         {own.classes.value.map((c, i) => (
-          <OwnClass key={i} at={i} of={c} video={video} />
+          <OwnClass key={i} at={i} of={c} video={camera.on.value ? video : null} />
         ))}
       </ol>
       <button type="button" class="button" onClick={own.addClass}>
@@ -67,7 +64,8 @@ export function OwnClasses() {
 interface OwnClassProps {
   readonly at: number;
   readonly of: own.OwnClass;
-  readonly video: { readonly current: HTMLVideoElement | null };
+  /** null while the camera is off. */
+  readonly video: { readonly current: HTMLVideoElement | null } | null;
 }
 
 function OwnClass({ at, of: { name, pictures }, video }: OwnClassProps) {
@@ -104,9 +102,7 @@ function OwnClass({ at, of: { name, pictures }, video }: OwnClassProps) {
         </span>
       </div>
       <div class="buttons">
-        {own.camera.value && (
-          <Shutter name={name} take={() => video.current && own.takePicture(at, video.current)} />
-        )}
+        {video && <Shutter name={name} take={() => video.current && own.takePicture(at, video.current)} />}
         <FileButton
           name={`pictures-${at}`}
           accept="image/*"

@@ -82,7 +82,9 @@ describe('train page', () => {
     await page.getByRole('link', { name: 'Try it on a digit' }).click();
     await drawDigit(page, 3);
     await expectAnswer(page, 3);
-    const shown = await page.getByLabel('Network', { exact: true }).evaluate((s: HTMLSelectElement) => s.selectedIndex);
+    const shown = await page
+      .getByLabel('Network', { exact: true })
+      .evaluate((s: HTMLSelectElement) => s.selectedIndex);
     expect(shown).toBe(2);
     expect(problems).toEqual([]);
     await page.context().close();
@@ -212,7 +214,11 @@ describe('pictures', () => {
     for (const [at, colour] of ['#c22', '#22c'].entries()) {
       await page.getByLabel(`Name of class ${at + 1}`).fill(colour);
       const buffer = await picture(page, colour);
-      const files = Array.from({ length: 6 }, (_, i) => ({ name: `${i}.png`, mimeType: 'image/png', buffer }));
+      const files = Array.from({ length: 6 }, (_, i) => ({
+        name: `${i}.png`,
+        mimeType: 'image/png',
+        buffer,
+      }));
       await page.locator(`input[name=pictures-${at}]`).setInputFiles(files);
       await page.getByTestId(`pictures-${at}`).getByText('6 pictures').waitFor();
     }
