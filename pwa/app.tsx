@@ -1,8 +1,9 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { engineFailure } from './engine.ts';
 import { language, percent, t } from './i18n/index.ts';
+import { query } from './query.ts';
 import { applyUpdate, waitingUpdate } from './register.ts';
-import { loadedPages, loadPage, pageFailure, query, type Route, route, routes } from './routes.ts';
+import { loadedPages, loadPage, pageFailure, type Route, route, routes } from './routes.ts';
 import { dark, toggleTheme } from './settings.ts';
 import { isBusy, mustStay, phase, progress } from './train/status.ts';
 import { Alert } from './ui/controls.tsx';

@@ -3,6 +3,7 @@ import { signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { DigitPage } from './digit/page.tsx';
 import type { Messages } from './i18n/en.ts';
+import { followQuery } from './query.ts';
 
 export type PageName = keyof Messages['app']['pages'];
 
@@ -23,17 +24,15 @@ export const routes: readonly [Route, ...Route[]] = [
   { name: 'device', path: '#/device', load: () => import('./device/page.tsx'), aside: true },
 ];
 
-/** "#/inside?model=x" → the page, and what is asked of it. */
 const current = (): Route => routes.find((r) => r.path === location.hash.split('?')[0]) ?? routes[0];
 
 export const route = signal<Route>(current());
-export const query = signal(new URLSearchParams(location.hash.split('?')[1]));
 
 window.addEventListener('hashchange', () => {
   // "#content" is the skip link's target, not a page.
   if (location.hash === '#content') return;
   route.value = current();
-  query.value = new URLSearchParams(location.hash.split('?')[1]);
+  followQuery();
 });
 
 /** Pages that are there; the first one from the start. */

@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import { chooseModel, digitModels, model } from '../engine.ts';
 import { number, t } from '../i18n/index.ts';
-import { query } from '../routes.ts';
+import { query } from '../query.ts';
 import { Alert, FileButton, Select } from '../ui/controls.tsx';
 import { useDrop } from '../ui/drop.ts';
 import { Icon } from '../ui/icons.tsx';

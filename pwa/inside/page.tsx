@@ -6,7 +6,7 @@ import { openPicture, pictureProblem } from '../digit/photo.ts';
 import { clear } from '../digit/recognise.ts';
 import { models } from '../engine.ts';
 import { percent } from '../i18n/index.ts';
-import { query } from '../routes.ts';
+import { query } from '../query.ts';
 import '../styles/inside.css';
 import { useCamera } from '../ui/camera.ts';
 import { Alert, FileButton, Segments, Select } from '../ui/controls.tsx';

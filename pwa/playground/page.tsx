@@ -19,7 +19,10 @@ export default function PlaygroundPage() {
         <h1>{words.heading}</h1>
         <p class="quiet">{words.lead}</p>
       </header>
-      <Settings />
+      <div class="playground-input">
+        <Settings />
+        <Formula />
+      </div>
       <div class="playground-output">
         {outputSize(lab.settings.value) < 1 && <Alert text={words.tooSmall} />}
         {lab.error.value && <Alert text={words.failed} detail={lab.error.value} />}
@@ -29,7 +32,6 @@ export default function PlaygroundPage() {
             <Backward found={found} />
           </>
         )}
-        <Formula />
       </div>
     </div>
   );

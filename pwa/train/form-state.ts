@@ -8,15 +8,20 @@ import { type Settings, SIZES, takesAnySize, usualSettings } from './defaults.ts
 import { start } from './run.ts';
 
 export const networks = signal<readonly NetworkSummary[]>([]);
-const chosenNetwork = signal('lenet5-modern');
+/** null: what suits the data. */
+const chosenNetwork = signal<string | null>(null);
 export const startModel = signal<string | null>(null);
 export const imageSize = signal<number>(SIZES[1]);
 /** What the user set by hand. */
 const changes = signal<Partial<Settings>>({});
 
-export const network = computed<NetworkSummary | null>(
-  () => networks.value.find((n) => n.id === chosenNetwork.value) ?? networks.value[0] ?? null,
-);
+const suitable = (): string =>
+  data.source.value === 'own' || data.current.value?.shape[0] === 3 ? 'cifar-resnet20' : 'lenet5-modern';
+
+export const network = computed<NetworkSummary | null>(() => {
+  const id = chosenNetwork.value ?? suitable();
+  return networks.value.find((n) => n.id === id) ?? networks.value[0] ?? null;
+});
 
 /** Models whose weights this network can start from. */
 export const starts = computed<readonly ModelSummary[]>(() =>

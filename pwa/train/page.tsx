@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import { capabilities, models } from '../engine.ts';
 import { number, percent, when } from '../i18n/index.ts';
-import { query } from '../routes.ts';
+import { query } from '../query.ts';
 import '../styles/train.css';
 import { Alert } from '../ui/controls.tsx';
 import { withUndo } from '../ui/toast.tsx';

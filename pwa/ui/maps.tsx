@@ -32,9 +32,12 @@ export function MapGrid({ maps, columns, alt, range }: MapGridProps) {
 
 const sizeOf = (maps: FeatureMaps): number => maps.width * maps.height;
 
+/** Lowest and highest value of a map; where a map is one value, of all of them. */
 function rangeOf(maps: FeatureMaps, m: number): readonly [number, number] {
+  const size = sizeOf(maps);
+  const [first, last] = size === 1 ? [0, maps.count] : [m * size, (m + 1) * size];
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (let i = m * sizeOf(maps); i < (m + 1) * sizeOf(maps); i++) {
+  for (let i = first; i < last; i++) {
     low = Math.min(low, maps.maps[i]!);
     high = Math.max(high, maps.maps[i]!);
   }

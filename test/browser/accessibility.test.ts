@@ -63,17 +63,44 @@ describe.each(cases)('$locale, $colorScheme, $viewport.width wide', (options) =>
     await drawDigit(page, 8);
     await expectAnswer(page, 8);
     await check();
-    await page.goto(`${site.url}#/train`);
+    const at = async (path: string) => {
+      await page.goto(site.url + path);
+      await page.locator('main h1').first().waitFor();
+    };
+    await at('#/train');
     await page.locator('summary').click();
     await check();
+    for (const kind of ['files', 'own']) {
+      await page.locator(`.data input[value=${kind}]`).check();
+      await check();
+    }
+    await page.locator('.data input[value=synthetic]').check();
+    await page.locator('select').first().selectOption('lenet5-modern');
     await page.locator('.data input[type=number]').first().fill('640');
+    await page.locator('.triple input').first().fill('3');
     await page.locator('button[type=submit]').click();
     await page.locator('.epochs tbody tr').nth(2).waitFor();
     await page.locator('.buttons a.primary').waitFor();
     await check();
-    await page.goto(`${site.url}#/device`);
+    await at('#/models');
+    await page.getByTestId('storage').waitFor();
+    await page.locator('summary').first().click();
+    await check();
+    await at('#/inside');
+    for (const view of ['filters', 'pixels', 'histograms', 'maps']) {
+      await page.locator(`input[value=${view}]`).check();
+      await page.locator('.inside-output figure, .histograms li').first().waitFor();
+      await check();
+    }
+    await at('#/playground');
+    for (const op of ['transposed', 'max-pool', 'avg-pool', 'conv']) {
+      await page.locator(`input[value=${op}]`).check();
+      await page.locator('.pass').nth(1).waitFor();
+      await check();
+    }
+    await at('#/device');
     await page.locator('.facts .card').nth(3).waitFor();
     await check();
     await page.context().close();
-  }, 120_000);
+  }, 180_000);
 });

@@ -4,8 +4,9 @@
  */
 import { check } from '../../src/core/error.ts';
 import type { DataSummary, RunSummary, StoredModel } from '../api.ts';
+import type { FileStore } from './file-store.ts';
 import { SlotFile } from './slots.ts';
-import { type FileStore, openStore } from './store.ts';
+import { openStore } from './store.ts';
 
 export interface Listing {
   readonly models: readonly StoredModel[];

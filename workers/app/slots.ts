@@ -2,7 +2,7 @@
  * A file that survives a crash at any moment: two slots with sequence number and checksum. A write goes to the older
  * one, a read takes the newer one that is whole.
  */
-import type { FileStore } from './store.ts';
+import type { FileStore } from './file-store.ts';
 
 /** Magic, sequence number, length of the content, CRC-32 of the three and the content; little-endian words. */
 const HEADER = 16;
