@@ -4,7 +4,9 @@ import type { Graph, VariableSpec } from './ir/graph.ts';
 import type { PlanMemory } from './plan/compile.ts';
 
 export interface Backend {
-  readonly name: 'wasm' | 'webgpu' | 'reference';
+  readonly name: 'wasm' | 'webgpu' | 'reference' | 'auto';
+  /** Variables can be lost while the backend goes on: long runs keep copies. */
+  readonly mayLose?: boolean;
   /** Memory for variables that several executables share: training and inference see the same weights. */
   createStore(): VariableStore;
   /**

@@ -12,6 +12,7 @@ const STEPS: readonly (readonly string[])[] = [
   ['src/plan'],
   ['src/backend.ts'],
   ['src/reference', 'src/wasm', 'src/webgpu'],
+  ['src/hybrid'],
   ['src/nn'],
   ['src/io'],
   ['src/data', 'src/vision'],

@@ -2,7 +2,7 @@
  * The training loop as textbooks write it: shuffle each epoch, forward, backward, update with learning rate α and
  * L2 penalty λ, stop when the validation error no longer falls; the weights of the best epoch are kept.
  */
-import { check } from '../core/error.ts';
+import { check, LensletError } from '../core/error.ts';
 import type { Augmentation } from '../data/augment.ts';
 import { type Batches, batches } from '../data/batches.ts';
 import type { ImageSet } from '../data/dataset.ts';
@@ -38,6 +38,8 @@ export interface FitOptions extends RunOptions {
   onEpoch?(report: EpochReport, measured: Evaluation | null): void | Promise<void>;
   /** Asked after every batch of validation images, with the share that is done. */
   whileMeasuring?(share: number): Promise<void>;
+  /** The device lost the weights: the run goes on after `step`, from a copy; later steps come again. */
+  onRewind?(step: number, why: string): void;
   /** Asked after every step; resolves at once to go on, later to pause. */
   between?(position: Position): Promise<'go' | 'stop'>;
 }
@@ -124,6 +126,9 @@ function checkOptions(session: Session, o: FitOptions): void {
   }
 }
 
+/** Steps that are done again at most when a device loses the weights. */
+const ANCHOR_STEPS = 50;
+
 class Run {
   readonly #trainer: Trainer;
   readonly #train: ImageSet;
@@ -132,6 +137,9 @@ class Run {
   #batch = 0;
   #step = 0;
   #history: History = { epochs: [], loss: 0, correct: 0, images: 0 };
+  /** A checkpoint to go back to where the backend may lose variables. */
+  #anchor: Uint8Array | null = null;
+  #anchorStep = 0;
   /** Weights of the epoch with the lowest validation loss; kept only where stopping early is asked for. */
   #best: Weights | null = null;
 
@@ -164,6 +172,10 @@ class Run {
   async resume(bytes: Uint8Array): Promise<void> {
     // The optimiser's variables must exist before they can be loaded.
     await this.#trainer.plan([Math.min(this.options.batch, this.#train.count), ...this.session.model.input]);
+    await this.#restore(bytes);
+  }
+
+  async #restore(bytes: Uint8Array): Promise<void> {
     const { progress, best } = await loadCheckpoint(this.session, bytes, this.#identity);
     this.#best = best;
     this.#epoch = progress.epoch;
@@ -173,6 +185,28 @@ class Run {
   }
 
   async go(): Promise<FitReport> {
+    await this.#anchorHere();
+    for (;;) {
+      try {
+        return await this.#goOn();
+      } catch (error) {
+        const lost = error instanceof LensletError && error.code === 'device';
+        if (!lost || !this.#anchor) throw error;
+        await this.#restore(this.#anchor);
+        this.options.onRewind?.(this.#step, error.message);
+      }
+    }
+  }
+
+  /** Keeps a copy of where the run stands, where the backend may lose it. */
+  async #anchorHere(): Promise<void> {
+    if (!this.session.backend.mayLose) return;
+    // All variables of the step exist once it is planned.
+    await this.#trainer.plan([Math.min(this.options.batch, this.#train.count), ...this.session.model.input]);
+    await this.#position().checkpoint();
+  }
+
+  async #goOn(): Promise<FitReport> {
     const { epochs, seed, augment, batch } = this.options;
     const { normalize } = this.session.model;
     while (this.#epoch < epochs) {
@@ -206,6 +240,7 @@ class Run {
       history.correct += correct;
       history.images += n;
       onStep?.({ step: this.#step, steps, epoch: this.#epoch + 1, loss, correct, images: n, lr: rate });
+      if (this.#step - this.#anchorStep >= ANCHOR_STEPS) await this.#anchorHere();
       if (between && (await between(this.#position())) === 'stop') return 'stop';
     }
     return 'go';
@@ -213,7 +248,12 @@ class Run {
 
   #position(): Position {
     const progress = { epoch: this.#epoch, batch: this.#batch, step: this.#step, history: this.#history };
-    return { progress, checkpoint: () => saveCheckpoint(this.session, progress, this.#best, this.#identity) };
+    const checkpoint = async () => {
+      const bytes = await saveCheckpoint(this.session, progress, this.#best, this.#identity);
+      if (this.session.backend.mayLose) [this.#anchor, this.#anchorStep] = [bytes, progress.step];
+      return bytes;
+    };
+    return { progress, checkpoint };
   }
 
   async #endEpoch(): Promise<void> {

@@ -1,0 +1,188 @@
+/** Choice of the side, and what happens when the GPU is lost at any step. */
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lenet5Modern, makeCifarNet } from '../../models/index.ts';
+import { LensletError } from '../../src/core/error.ts';
+import { tensor } from '../../src/core/tensor.ts';
+import { fitCanvas } from '../../src/data/dataset.ts';
+import { syntheticDigits } from '../../src/data/digits.ts';
+import { type Choice, HybridBackend, type HybridOptions } from '../../src/hybrid/index.ts';
+import { Session } from '../../src/session.ts';
+import { fit } from '../../src/train/fit.ts';
+import { sgd } from '../../src/train/optimizer.ts';
+import { Trainer } from '../../src/train/trainer.ts';
+import type { WasmBackend } from '../../src/wasm/index.ts';
+import { createBackend } from '../../workers/node.ts';
+import { randomTensor } from '../op.ts';
+import { FakeGpu } from './fake-gpu.ts';
+
+const MEMORY = 128 * 1024 * 1024;
+let wasm: WasmBackend;
+let behind: WasmBackend;
+
+beforeAll(async () => {
+  wasm = await createBackend({ threads: 1, memoryBytes: MEMORY });
+  behind = await createBackend({ threads: 1, memoryBytes: MEMORY });
+});
+
+afterAll(() => {
+  wasm.dispose();
+  behind.dispose();
+});
+
+const hybrid = (gpu: () => FakeGpu, more: Partial<HybridOptions> = {}): HybridBackend =>
+  new HybridBackend({ wasm, openGpu: async () => gpu(), ...more });
+
+const x = randomTensor('x', [2, 1, 32, 32]);
+
+describe('the choice', () => {
+  it('is the GPU where it was asked for', async () => {
+    const gpu = new FakeGpu(behind);
+    const session = await Session.create(
+      lenet5Modern,
+      hybrid(() => gpu, { use: 'webgpu' }),
+    );
+    await session.infer(x);
+    expect(gpu.runs).toBe(1);
+    await session.dispose();
+  });
+
+  it('is never a software GPU by itself', async () => {
+    const gpu = new FakeGpu(behind, { description: 'fake', software: true });
+    const session = await Session.create(
+      lenet5Modern,
+      hybrid(() => gpu),
+    );
+    await session.infer(x);
+    expect(gpu.runs).toBe(0);
+    await session.dispose();
+  });
+
+  it('is what was measured, once for each plan, and remembered', async () => {
+    const memory = new Map<string, Choice>();
+    const slow = new FakeGpu(behind, undefined, 20);
+    const backend = hybrid(() => slow, { memory });
+    const session = await Session.create(lenet5Modern, backend);
+    await session.infer(x);
+    const measuring = slow.runs;
+    expect(measuring).toBeGreaterThan(1);
+    await session.infer(x);
+    expect(slow.runs).toBe(measuring);
+    const [choice] = [...backend.choices.values()];
+    expect(choice).toMatchObject({ side: 'wasm', why: 'measured' });
+    expect(choice!.webgpu).toBeGreaterThan(choice!.wasm!);
+    await session.dispose();
+
+    const again = new FakeGpu(behind, undefined, 20);
+    const other = await Session.create(
+      lenet5Modern,
+      hybrid(() => again, { memory }),
+    );
+    await other.infer(x);
+    expect(again.runs).toBe(0);
+    await other.dispose();
+  });
+
+  it('measures training without changing the weights', async () => {
+    const steps = async (backend: HybridBackend | WasmBackend) => {
+      const session = await Session.create(lenet5Modern, backend, { seed: 1 });
+      const trainer = new Trainer(session, sgd({ momentum: 0.9 }));
+      const labels = tensor([2], Int32Array.of(3, 7));
+      for (let step = 1; step <= 3; step++) await trainer.step({ x, labels }, 0.01, step);
+      const weights = await session.stateDict({ optimizer: true });
+      await session.dispose();
+      return weights;
+    };
+    expect(await steps(hybrid(() => new FakeGpu(behind)))).toEqual(await steps(wasm));
+  });
+
+  it('is WASM without a GPU', async () => {
+    const openGpu = () => Promise.reject(new LensletError('unsupported', 'There is none.'));
+    const session = await Session.create(lenet5Modern, new HybridBackend({ wasm, openGpu }));
+    const reference = await Session.create(lenet5Modern, wasm);
+    expect((await session.infer(x)).scores).toEqual((await reference.infer(x)).scores);
+    await session.dispose();
+    await reference.dispose();
+  });
+});
+
+describe('a lost GPU', () => {
+  it('makes an inference slower, nothing else', async () => {
+    const losses: string[] = [];
+    const backend = hybrid(() => new FakeGpu(behind, undefined, 0, 2), {
+      use: 'webgpu',
+      onLoss: ({ message }, next) => losses.push(`${message} ${next}`),
+    });
+    const session = await Session.create(lenet5Modern, backend, { seed: 4 });
+    const first = await session.infer(x);
+    for (let i = 0; i < 12; i++) expect((await session.infer(x)).scores).toEqual(first.scores);
+    expect(losses).toEqual([
+      ...Array(3).fill(expect.stringMatching(/took it away\. webgpu$/)),
+      expect.stringMatching(/wasm$/),
+    ]);
+    await session.dispose();
+  });
+
+  it('is an error for steps made by hand, and the session goes on from loaded weights', async () => {
+    const backend = hybrid(() => new FakeGpu(behind, undefined, 0, 3), { use: 'webgpu' });
+    const session = await Session.create(lenet5Modern, backend, { seed: 1 });
+    const trainer = new Trainer(session, sgd());
+    const labels = tensor([2], Int32Array.of(3, 7));
+    const before = await session.stateDict();
+    await trainer.step({ x, labels }, 0.01, 1);
+    await trainer.step({ x, labels }, 0.01, 2);
+    await expect(trainer.step({ x, labels }, 0.01, 3)).rejects.toMatchObject({ code: 'device' });
+    await expect(session.infer(x)).rejects.toThrow(/was lost with the GPU: load weights or a checkpoint/);
+    await session.loadStateDict(before);
+    expect((await session.infer(x)).scores.data.every(Number.isFinite)).toBe(true);
+    await session.dispose();
+  });
+});
+
+/** A small residual net with batch norm and momentum: 3 epochs of 5 steps. */
+const net = {
+  ...makeCifarNet(8, { width: 4, classes: '0123456789'.split('') }),
+  input: [3, 16, 16] as const,
+};
+const digits = fitCanvas(syntheticDigits({ count: 40, seed: 2 }), 32, 32);
+const pixels = new Uint8Array(40 * 3 * 256).map((_, i) => digits.pixels[(i * 13) % digits.pixels.length]!);
+const train = { ...digits, channels: 3, height: 16, width: 16, pixels };
+
+async function run(backend: HybridBackend) {
+  const rewinds: number[] = [];
+  const losses = new Map<number, number>();
+  const session = await Session.create(net, backend, { seed: 9 });
+  const report = await fit(session, {
+    ...{ train, validation: train, epochs: 3, batch: 8, lr: 0.05, schedule: 'cosine', seed: 3, patience: 0 },
+    optimizer: sgd({ momentum: 0.9, weightDecay: 1e-4 }),
+    onRewind: (step) => rewinds.push(step),
+    onStep: ({ step, loss }) => losses.set(step, loss),
+  });
+  const weights = await session.stateDict({ optimizer: true });
+  await session.dispose();
+  return { report, weights, losses, rewinds };
+}
+
+describe('training', () => {
+  it('comes to the same weights, however often and whenever the GPU is lost', async () => {
+    const undisturbed = await run(hybrid(() => new FakeGpu(behind), { use: 'webgpu' }));
+    expect(undisturbed.rewinds).toEqual([]);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 6 }),
+        async (fatal) => {
+          let opened = 0;
+          const disturbed = await run(
+            hybrid(() => new FakeGpu(behind, undefined, 0, fatal[opened++] ?? Number.POSITIVE_INFINITY), {
+              use: 'webgpu',
+            }),
+          );
+          expect(disturbed.weights).toEqual(undisturbed.weights);
+          expect(disturbed.losses).toEqual(undisturbed.losses);
+          expect(disturbed.report).toEqual(undisturbed.report);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  }, 300_000);
+});
