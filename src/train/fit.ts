@@ -290,6 +290,8 @@ class Run {
   /** The weights of the best epoch are what an early stop is for; a finished schedule keeps its last ones. */
   async #report(reason: FitReport['reason']): Promise<FitReport> {
     if (reason === 'early-stop' && this.#best) await this.session.loadStateDict(this.#best);
+    // What was read is kept where it cannot be lost.
+    else if (this.session.backend.mayLose) await this.session.stateDict();
     return { reason, epochs: this.#history.epochs, steps: this.#step };
   }
 }

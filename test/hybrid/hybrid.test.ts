@@ -182,7 +182,7 @@ describe('training', () => {
           expect(disturbed.report).toEqual(undisturbed.report);
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   }, 300_000);
 });
