@@ -30,11 +30,11 @@ const up = (n: number, unit: number): number => Math.ceil(n / unit) * unit;
 const clamp = (n: number, low: number, high: number): number => Math.max(low, Math.min(high, Math.floor(n)));
 
 /** Every output is one dot product over a whole image: a linear layer. */
-const isLinear = (s: ConvGeometry): boolean =>
+export const isLinear = (s: ConvGeometry): boolean =>
   s.g === 1 && s.oh * s.ow === 1 && s.kh === s.h && s.kw === s.w && s.pt === 0 && s.pl === 0;
 
 /** A 1×1 convolution does not see rows: one long row needs no special cases at their ends. */
-function flattened(s: ConvGeometry): ConvGeometry {
+export function flattened(s: ConvGeometry): ConvGeometry {
   const pointwise =
     s.kh * s.kw === 1 && s.sh * s.sw === 1 && s.pt === 0 && s.pl === 0 && s.h === s.oh && s.w === s.ow;
   return pointwise ? { ...s, h: 1, oh: 1, w: s.h * s.w, ow: s.h * s.w } : s;

@@ -9,6 +9,7 @@ import { sameShape, showType } from '../core/tensor.ts';
 import { apply1, detachedNode, isStaticValue, type Node, type Value } from '../ir/graph.ts';
 import { type Absorbed, defineOp, type OpDef } from '../ir/op.ts';
 import { binaryOps } from './binary.ts';
+import { convFilterGradShaders } from './conv-grad-webgpu.ts';
 import { convFilterGradKernels, convKernels, convTransposeKernels } from './conv-kernels.ts';
 import {
   absorbActivation,
@@ -23,6 +24,7 @@ import {
   paddingOf,
   pairOf,
 } from './conv-shape.ts';
+import { convShaders, convTransposeShaders } from './conv-webgpu.ts';
 import { activationFunction } from './elementwise.ts';
 import { reduceSum } from './reduce.ts';
 import { shapeOps } from './shape.ts';
@@ -76,6 +78,10 @@ export const conv2dOp: OpDef<ConvAttrs> = defineOp<ConvAttrs>({
   },
   wasm: ({ inputs: [x, w, b, residual], outputs: [y], attrs }) =>
     convKernels(x!, w!, b, y, geometryOf(x!.shape, w!.shape, y.shape, attrs), { ...attrs, residual }),
+  webgpu({ inputs: [x, w, b, residual], outputs: [y], attrs }, gpu) {
+    const s = geometryOf(x!.shape, w!.shape, y.shape, attrs);
+    return convShaders(x!, w!, b, y, s, { ...attrs, residual }, gpu);
+  },
   absorb(node, next) {
     // The kernels end in a residual and ReLU, or any activation without a residual.
     if (node.inputs[3]) return next.op.name === 'relu' ? absorbActivation(node, next) : null;
@@ -144,6 +150,8 @@ export const conv2dInputGradOp: OpDef<ConvInputGradAttrs> = defineOp<ConvInputGr
   },
   wasm: ({ inputs: [dy, w], outputs: [dx], attrs }) =>
     convTransposeKernels(dy!, w!, null, dx, geometryOf(dx.shape, w!.shape, dy!.shape, attrs), {}),
+  webgpu: ({ inputs: [dy, w], outputs: [dx], attrs }, gpu) =>
+    convTransposeShaders(dy!, w!, null, dx, geometryOf(dx.shape, w!.shape, dy!.shape, attrs), {}, gpu),
 });
 
 export interface ConvFilterGradAttrs extends ConvAttrs {
@@ -171,6 +179,8 @@ export const conv2dFilterGradOp: OpDef<ConvFilterGradAttrs> = defineOp<ConvFilte
   },
   wasm: ({ inputs: [x, dy], outputs: [dw], attrs }) =>
     convFilterGradKernels(x!, dy!, dw, geometryOf(x!.shape, dw.shape, dy!.shape, attrs)),
+  webgpu: ({ inputs: [x, dy], outputs: [dw], attrs }, gpu) =>
+    convFilterGradShaders(x!, dy!, dw, geometryOf(x!.shape, dw.shape, dy!.shape, attrs), gpu),
 });
 
 /** Checks that a convolution of x with w has the shape of dy. */
@@ -252,6 +262,10 @@ export const convTranspose2dOp: OpDef<ConvTransposeAttrs> = defineOp<ConvTranspo
   },
   wasm: ({ inputs: [x, w, b], outputs: [y], attrs }) =>
     convTransposeKernels(x!, w!, b, y, geometryOf(y.shape, w!.shape, x!.shape, transposed(attrs)), attrs),
+  webgpu({ inputs: [x, w, b], outputs: [y], attrs }, gpu) {
+    const s = geometryOf(y.shape, w!.shape, x!.shape, transposed(attrs));
+    return convTransposeShaders(x!, w!, b, y, s, attrs, gpu);
+  },
   absorb: absorbActivation,
 });
 

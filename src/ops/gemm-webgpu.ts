@@ -14,7 +14,7 @@ import {
 } from '../ir/kernel.ts';
 import type { Epilogue } from './conv-shape.ts';
 import { activationFunctionWgsl } from './elementwise-wgsl.ts';
-import { GROUP, offsets, range, uint, vectors, XYZW } from './wgsl.ts';
+import { evenTile, GROUP, offsets, range, uint, vectors, XYZW } from './wgsl.ts';
 
 /** Strides in elements. */
 interface Operand {
@@ -42,12 +42,6 @@ interface Tile {
   readonly vectors: number;
   /** Whether the lanes of a subgroup share rows of A. */
   readonly shared: boolean;
-}
-
-/** Even tiles of up to `most`, a multiple of four from four on. */
-export function evenTile(count: number, most: number): number {
-  if (count < 4) return count;
-  return 4 * Math.ceil(count / Math.ceil(count / most) / 4);
 }
 
 function tileOf({ m, n }: ProductShape, gpu: GpuTraits): Tile {

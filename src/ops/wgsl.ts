@@ -14,6 +14,10 @@ export const range = (n: number): number[] => Array.from({ length: n }, (_, i) =
 export const vectors = (b: Buffer): number =>
   Math.max(1, Math.ceil(('scratch' in b ? b.bytes : bytesOf(b)) / 16));
 
+/** Size of even tiles of `count` things, up to `most` each: a multiple of four, or all where there are fewer. */
+export const evenTile = (count: number, most: number): number =>
+  count < 4 ? count : 4 * Math.ceil(count / Math.ceil(count / most) / 4);
+
 const LARGEST = 3.4028234663852886e38;
 
 /** An f32 literal; what is infinite becomes the largest finite number, because WGSL has no other. */
