@@ -8,6 +8,7 @@ import { type Shape, showType, sizeOf, type Tensor, type TensorType, tensor } fr
 import { apply, apply1, type Value } from '../ir/graph.ts';
 import { f32, i32, read, type WasmKernel, write } from '../ir/kernel.ts';
 import { defineOp, noGrad } from '../ir/op.ts';
+import { batchNormGradShaders, batchNormShaders, channelAffineShader } from './batch-norm-webgpu.ts';
 import { mul, sub } from './binary.ts';
 import { absorbActivation, type Epilogue } from './conv-shape.ts';
 import { activationFunction, unary } from './elementwise.ts';
@@ -95,6 +96,7 @@ const batchNormGradOp = defineOp<null>({
       },
     ];
   },
+  webgpu: ({ inputs, outputs }) => batchNormGradShaders(inputs, outputs),
   inPlace: [[0, 4]],
 });
 
@@ -143,6 +145,7 @@ const batchNormOp = defineOp<BatchNormAttrs>({
       },
     ];
   },
+  webgpu: ({ inputs, outputs, attrs }) => batchNormShaders(inputs, outputs, attrs),
   inPlace: [
     [3, 3],
     [4, 4],
@@ -211,6 +214,9 @@ const channelAffineOp = defineOp<Epilogue>({
       },
     ];
   },
+  webgpu: ({ inputs: [x, scale, shift], outputs: [y], attrs }) => [
+    channelAffineShader(x!, scale!, shift!, y, attrs),
+  ],
   inPlace: [[0, 0]],
   absorb: absorbActivation,
 });

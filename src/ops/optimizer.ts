@@ -6,6 +6,7 @@ import { sameShape, showType, sizeOf, type Tensor, type TensorType } from '../co
 import { apply, type Value } from '../ir/graph.ts';
 import { f32, i32, read, type WasmKernel, write } from '../ir/kernel.ts';
 import { defineOp, noGrad } from '../ir/op.ts';
+import { adamShader, sgdShader } from './optimizer-webgpu.ts';
 
 export interface SgdAttrs {
   readonly momentum: number;
@@ -77,6 +78,7 @@ const sgdOp = defineOp<SgdAttrs>({
     const args = [...buffers, ...words, i32(a.nesterov ? 1 : 0)];
     return [{ opcode: Opcode.OPTIMIZER, tiles: Math.ceil(count / Layout.TILE), args }];
   },
+  webgpu: ({ inputs, outputs, attrs }) => [sgdShader(inputs, outputs, attrs)],
   inPlace: [
     [0, 0],
     [1, 2],
@@ -112,6 +114,7 @@ const adamOp = defineOp<AdamAttrs>({
       { opcode: Opcode.OPTIMIZER, tiles: Math.ceil(count / Layout.TILE), args: [...buffers, ...words] },
     ];
   },
+  webgpu: ({ inputs, outputs, attrs }) => [adamShader(inputs, outputs, attrs)],
   inPlace: [
     [0, 0],
     [1, 2],
