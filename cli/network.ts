@@ -12,6 +12,7 @@ import type { Model } from '../src/nn/builder.ts';
 import { ReferenceBackend } from '../src/reference/index.ts';
 import { Session } from '../src/session.ts';
 import { createBackend } from '../workers/node.ts';
+import { createWebgpuBackend } from '../workers/node-webgpu.ts';
 import { exists, readBytes } from './files.ts';
 import type { CommonOptions } from './options.ts';
 
@@ -133,8 +134,10 @@ export const forClasses = (model: Model, classes: readonly string[]): Model =>
 export const trainable = (nameOrFile: string, arch?: string): Promise<Network> =>
   isNetwork(nameOrFile) ? Promise.resolve(untrained(nameOrFile)) : fromFile(nameOrFile, arch);
 
-export const openBackend = ({ backend, threads }: CommonOptions): Promise<Backend> =>
-  backend === 'reference' ? Promise.resolve(new ReferenceBackend()) : createBackend({ threads });
+export async function openBackend({ backend, threads }: CommonOptions): Promise<Backend> {
+  if (backend === 'reference') return new ReferenceBackend();
+  return backend === 'webgpu' ? createWebgpuBackend() : createBackend({ threads });
+}
 
 /** Runs `use` with the network on the backend asked for, and frees both. */
 export async function withSession<T>(

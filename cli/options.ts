@@ -1,9 +1,13 @@
 /** Options that commands share, and how their numbers are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
+/** webgpu: this machine's GPU, through the optional package of that name. reference: slow, for comparison. */
+export const BACKENDS = ['wasm', 'webgpu', 'reference'] as const;
+export type BackendName = (typeof BACKENDS)[number];
+
 export interface CommonOptions {
   readonly threads?: number;
-  readonly backend: 'wasm' | 'reference';
+  readonly backend: BackendName;
   readonly json?: boolean;
 }
 
@@ -31,7 +35,7 @@ export const real =
 export const withCommon = (command: Command): Command =>
   command
     .option('--threads <n>', 'threads (default: one a core, at most 8)', integer(1, 64))
-    .addOption(new Option('--backend <name>', 'what computes').choices(['wasm', 'reference']).default('wasm'))
+    .addOption(new Option('--backend <name>', 'what computes').choices(BACKENDS).default('wasm'))
     .option('--json', 'print one JSON document on stdout');
 
 /** The network's architecture for weights that do not name it. */

@@ -1,5 +1,5 @@
 /**
- * npm run reference -- DIR [--backend wasm|reference] [--threads N]: checks the operators, training
+ * npm run reference -- DIR [--backend wasm|webgpu|reference] [--threads N]: checks the operators, training
  * runs and networks of DIR (ops.json, steps.json, zoo.json) against PyTorch's values. One line a case; the exit
  * status is 1 when any fails.
  */
@@ -9,12 +9,13 @@ import { parseArgs } from 'node:util';
 import type { Backend } from '../src/backend.ts';
 import { ReferenceBackend } from '../src/reference/index.ts';
 import { createBackend } from '../workers/node.ts';
+import { createWebgpuBackend } from '../workers/node-webgpu.ts';
 import { runOps } from './reference/ops.ts';
 import type { CaseResult } from './reference/result.ts';
 import { runSteps } from './reference/steps.ts';
 import { runZoo } from './reference/zoo.ts';
 
-const USAGE = 'Usage: npm run reference -- DIR [--backend wasm|reference] [--threads N]';
+const USAGE = 'Usage: npm run reference -- DIR [--backend wasm|webgpu|reference] [--threads N]';
 
 type Suite = (dir: string, backend: Backend) => AsyncGenerator<CaseResult>;
 const suites: readonly (readonly [file: string, run: Suite])[] = [
@@ -23,6 +24,12 @@ const suites: readonly (readonly [file: string, run: Suite])[] = [
   ['zoo.json', runZoo],
 ];
 
+const backends = {
+  wasm: (threads?: number): Promise<Backend> => createBackend({ threads }),
+  webgpu: (): Promise<Backend> => createWebgpuBackend(),
+  reference: async (): Promise<Backend> => new ReferenceBackend(),
+};
+
 function options() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -30,21 +37,19 @@ function options() {
   });
   const threads = values.threads === undefined ? undefined : Number(values.threads);
   if (positionals.length !== 1) throw new Error('Give one folder.');
-  if (values.backend !== 'wasm' && values.backend !== 'reference') {
-    throw new Error(`There is no backend "${values.backend}".`);
-  }
+  if (!Object.hasOwn(backends, values.backend)) throw new Error(`There is no backend "${values.backend}".`);
   if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
     throw new Error(`--threads must be a whole number from 1, not ${values.threads}.`);
   }
   const dir = positionals[0];
   const present = suites.filter(([file]) => existsSync(join(dir, file)));
   if (!present.length) throw new Error(`${dir} holds none of ${suites.map(([file]) => file).join(', ')}.`);
-  return { dir, present, backend: values.backend, threads };
+  return { dir, present, backend: values.backend as keyof typeof backends, threads };
 }
 
 async function main(): Promise<number> {
   const { dir, present, backend: name, threads } = options();
-  const backend = name === 'reference' ? new ReferenceBackend() : await createBackend({ threads });
+  const backend = await backends[name](threads);
   let passed = 0;
   let failed = 0;
   for (const [file, run] of present) {

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { modelByName } from '../../models/index.ts';
-import type { Executable, StepTime } from '../../src/backend.ts';
+import type { Backend, Executable, StepTime } from '../../src/backend.ts';
 import { Random } from '../../src/core/random.ts';
 import { type Tensor, tensor } from '../../src/core/tensor.ts';
 import type { Model } from '../../src/nn/builder.ts';
@@ -10,6 +10,7 @@ import { Session } from '../../src/session.ts';
 import { sgd } from '../../src/train/optimizer.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import { WasmBackend } from '../../src/wasm/index.ts';
+import { WebgpuBackend } from '../../src/webgpu/index.ts';
 import { openBackend } from '../network.ts';
 import { type CommonOptions, example, integer, real, withCommon } from '../options.ts';
 import { print, printJson, table } from '../table.ts';
@@ -59,17 +60,25 @@ async function run(options: BenchOptions): Promise<void> {
     const single = await measureInference(session, 1, options);
     const many = await measureInference(session, options.batch, options);
     const training = await measureTraining(session, options);
-    const machine =
-      backend instanceof WasmBackend
-        ? { backend: backend.name, binary: backend.binary, threads: backend.threads }
-        : { backend: backend.name, threads: 1 };
+    const machine = machineOf(backend);
     const { batch } = options;
     const result = { model: model.name, ...machine, cores: availableParallelism(), batch };
     if (options.json) printJson({ ...result, inference: single, inferenceBatch: many, training });
-    else print(`${Object.values(machine).join(', ')} thread(s)\n\n${show(batch, single, many, training)}`);
+    else
+      print(
+        `${Object.values(machine).join(', ')}${'threads' in machine ? ' thread(s)' : ''}\n\n${show(batch, single, many, training)}`,
+      );
   } finally {
     backend.dispose();
   }
+}
+
+function machineOf(backend: Backend) {
+  const { name } = backend;
+  if (backend instanceof WasmBackend)
+    return { backend: name, binary: backend.binary, threads: backend.threads };
+  if (backend instanceof WebgpuBackend) return { backend: name, gpu: backend.adapter.description };
+  return { backend: name, threads: 1 };
 }
 
 function randomBatch(model: Model, n: number): { x: Tensor; labels: Tensor } {

@@ -31,7 +31,9 @@ export function evalCommand(program: Command): void {
 async function run(name: string, options: EvalOptions): Promise<void> {
   const network = await trained(name, options.arch);
   const images = partOf(await loadData(options.data, network.model, [options.split]), options.split);
-  const result = await withSession(network, options, (session) => evaluate(session, images, { batch: options.batch }));
+  const result = await withSession(network, options, (session) =>
+    evaluate(session, images, { batch: options.batch }),
+  );
   const { accuracy, loss } = result;
   const confusion = result.confusion.map((row) => Array.from(row));
   const report = { model: network.model.name, images: result.images, accuracy, loss, confusion };

@@ -26,7 +26,7 @@ export interface OpDef<A> {
   wasm(node: Node<A>): readonly WasmKernel[];
 
   /** The kernels, in order, that compute the node on the WebGPU backend. A view has none. */
-  webgpu?(node: Node<A>, gpu: GpuTraits): readonly WebgpuKernel[];
+  webgpu(node: Node<A>, gpu: GpuTraits): readonly WebgpuKernel[];
 
   /** Output 0 is input 0 under another shape. */
   readonly view?: true;

@@ -1,6 +1,6 @@
 /** The WebGPU backend: the plan of the WASM backend, as dispatches of shaders. */
 import type { Backend, Executable, VariableStore } from '../backend.ts';
-import { check, LensletError } from '../core/error.ts';
+import { LensletError } from '../core/error.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 import type { GpuTraits, WebgpuKernel } from '../ir/kernel.ts';
 import { compile, type Target } from '../plan/compile.ts';
@@ -12,11 +12,7 @@ import { WebgpuStore } from './store.ts';
 export const webgpuTarget = (gpu: GpuTraits = { subgroup: 0 }): Target<WebgpuKernel> => ({
   align: ALIGN,
   memory: 'buffers',
-  lower(node: Node) {
-    const kernels = node.op.webgpu?.(node, gpu);
-    check(kernels, 'unsupported', () => `"${node.op.name}" has no kernel for WebGPU.`);
-    return kernels;
-  },
+  lower: (node: Node) => node.op.webgpu(node, gpu),
 });
 
 /** What is used where an adapter has more than every adapter must have. */
