@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { chooseModel, digitModels, model } from '../engine.ts';
-import { number, t } from '../i18n/index.ts';
+import { networkTitle, number, t } from '../i18n/index.ts';
 import { query } from '../query.ts';
 import { Alert, FileButton, Select } from '../ui/controls.tsx';
 import { useDrop } from '../ui/drop.ts';
@@ -100,7 +100,7 @@ function Choice() {
       <Select
         label={text.model}
         value={chosen.id}
-        options={digitModels.value.map((m) => [m.id, m.title] as const)}
+        options={digitModels.value.map((m) => [m.id, networkTitle(m.id, m.title)] as const)}
         onChange={chooseModel}
       />
       <p class="quiet">{text.modelSize(number(chosen.parameters))}</p>

@@ -71,6 +71,8 @@ export const en = {
     pictureNoInk: 'No digit was found. Write it large, in a dark pen on plain paper, and come closer.',
     predictFailed: 'The digit could not be recognised.',
   },
+  /** Names of networks where they differ from their own. */
+  networks: {} as Record<string, string>,
   time: {
     seconds: (s: number) => `${s} s`,
     minutes: (m: number, s: string) => `${m}:${s} min`,

@@ -26,6 +26,10 @@ effect(() => {
   document.documentElement.lang = t.value.lang;
 });
 
+/** The name of a network that comes with the app; other titles are the user's own. */
+export const networkTitle = (id: string | null, title: string): string =>
+  (id && t.value.networks[id]) || title;
+
 /** 0.934 → "93 %" in English, "93%" in Chinese; 100 only when it is. */
 export function percent(share: number, digits = 0): string {
   const floor = digits === 0 && share < 1 && share > 0.99 ? 0.99 : share;

@@ -5,7 +5,7 @@ import { Pad } from '../digit/pad.tsx';
 import { openPicture, pictureProblem } from '../digit/photo.ts';
 import { clear } from '../digit/recognise.ts';
 import { models } from '../engine.ts';
-import { percent } from '../i18n/index.ts';
+import { networkTitle, percent } from '../i18n/index.ts';
 import { query } from '../query.ts';
 import '../styles/inside.css';
 import { useCamera } from '../ui/camera.ts';
@@ -35,7 +35,7 @@ export default function InsidePage() {
         <Select
           label={words.model}
           value={inside.model.value?.id ?? ''}
-          options={models.value.map((m) => [m.id, m.title] as const)}
+          options={models.value.map((m) => [m.id, networkTitle(m.id, m.title)] as const)}
           onChange={inside.choose}
         />
         {inside.takesInk.value ? <Ink /> : <Photo />}

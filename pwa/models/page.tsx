@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { ModelSummary } from '../../workers/api.ts';
 import { capabilities, engine, readsDigits } from '../engine.ts';
-import { bytes, compact, number, percent, when } from '../i18n/index.ts';
+import { bytes, compact, networkTitle, number, percent, when } from '../i18n/index.ts';
 import '../styles/models.css';
 import * as storage from '../storage.ts';
 import { loadSets, removeSet, sets } from '../train/data.ts';
@@ -54,7 +54,7 @@ function Card({ model }: { model: ModelSummary }) {
         />
       ) : (
         <div class="model-head">
-          <h2>{model.title}</h2>
+          <h2>{networkTitle(model.id, model.title)}</h2>
           {own && (
             <button
               type="button"
@@ -188,7 +188,7 @@ function Import() {
           <Select
             label={words.network}
             value={network.value}
-            options={networks.value.map((n) => [n.id, n.title] as const)}
+            options={networks.value.map((n) => [n.id, networkTitle(n.id, n.title)] as const)}
             onChange={(id) => {
               network.value = id;
             }}

@@ -32,7 +32,9 @@ export function Control() {
       <progress
         aria-label={words.progress}
         max={1}
-        {...(phase.value === 'preparing' ? {} : { value: phase.value === 'done' ? 1 : progress.value })}
+        {...(phase.value === 'preparing'
+          ? {}
+          : { value: run.report.value?.reason === 'finished' ? 1 : progress.value })}
       />
       <p class="split quiet">
         <span data-testid="steps">

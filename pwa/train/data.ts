@@ -65,10 +65,11 @@ async function importPending(): Promise<void> {
   if (reading.peek() !== null) return;
   problem.value = null;
   reading.value = 0;
+  const files = pending.value;
   try {
     const found = await engine.importData(
-      titleOf(pending.value),
-      pending.value,
+      titleOf(files),
+      files,
       proxy((share: number) => {
         if (reading.peek() !== null) reading.value = share;
       }),
@@ -76,11 +77,13 @@ async function importPending(): Promise<void> {
     void askToKeep();
     sets.value = [...sets.value, found];
     choose('files', found.id);
-    pending.value = [];
+    pending.value = pending.value.filter((f) => !files.includes(f));
   } catch (error) {
     problem.value = messageOf(error);
   }
   reading.value = null;
+  // More came while these were read.
+  if (pending.value !== files && pending.value.length > 0) await importPending();
 }
 
 /** A name for the set: what it is known by, else that of its folder or first file. */

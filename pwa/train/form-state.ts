@@ -2,7 +2,7 @@
 import { computed, signal } from '@preact/signals';
 import type { ModelSummary, NetworkSummary, TrainOptions } from '../../workers/api.ts';
 import { engine, models } from '../engine.ts';
-import { when } from '../i18n/index.ts';
+import { networkTitle, when } from '../i18n/index.ts';
 import * as data from './data.ts';
 import { type Settings, SIZES, takesAnySize, usualSettings } from './defaults.ts';
 import { start } from './run.ts';
@@ -73,7 +73,9 @@ export async function loadNetworks(): Promise<void> {
 
 /** "ResNet-20 · CIFAR-10 · 23 Nov, 15:40" */
 const titleOf = (n: NetworkSummary): string =>
-  [n.title.replace(', CIFAR', ''), data.current.peek()?.title, when(Date.now())].filter(Boolean).join(' · ');
+  [networkTitle(n.id, n.title).replace(/[,，] ?CIFAR/, ''), data.current.peek()?.title, when(Date.now())]
+    .filter(Boolean)
+    .join(' · ');
 
 export async function submit(): Promise<void> {
   const [chosen, source] = [network.peek(), data.trainData.peek()];

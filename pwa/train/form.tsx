@@ -1,5 +1,5 @@
 import type { NetworkSummary } from '../../workers/api.ts';
-import { compact } from '../i18n/index.ts';
+import { compact, networkTitle } from '../i18n/index.ts';
 import { Alert, Check, NumberField, Select } from '../ui/controls.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { DataChoice } from './data-form.tsx';
@@ -24,7 +24,13 @@ export function TrainForm() {
       <Basics />
       <More />
       {problem === 'noData' && <Alert text={words.noData} />}
-      {problem === 'wrongClasses' && <Alert text={words.wrongClasses(form.network.value?.title ?? '')} />}
+      {problem === 'wrongClasses' && (
+        <Alert
+          text={words.wrongClasses(
+            networkTitle(form.network.value?.id ?? '', form.network.value?.title ?? ''),
+          )}
+        />
+      )}
       <button type="submit" class="button primary" disabled={!form.network.value}>
         <Icon name="play" />
         {words.start}
@@ -52,7 +58,9 @@ function NetworkChoice() {
       <Select
         label={words.network}
         value={chosen?.id ?? ''}
-        groups={groups.map(([name, list]) => [name, list.map((n) => [n.id, n.title] as const)] as const)}
+        groups={groups.map(
+          ([name, list]) => [name, list.map((n) => [n.id, networkTitle(n.id, n.title)] as const)] as const,
+        )}
         onChange={form.chooseNetwork}
       />
       {chosen && <p class="quiet">{words.networkFacts(compact(chosen.parameters), compact(chosen.macs))}</p>}
@@ -70,7 +78,10 @@ function NetworkChoice() {
         <Select
           label={words.startFrom}
           value={form.startModel.value ?? ''}
-          options={[['', words.random], ...form.starts.value.map((m) => [m.id, m.title] as const)]}
+          options={[
+            ['', words.random],
+            ...form.starts.value.map((m) => [m.id, networkTitle(m.id, m.title)] as const),
+          ]}
           onChange={(id) => form.chooseStart(id || null)}
         />
       )}

@@ -94,14 +94,14 @@ function Unfinished() {
 function Epochs() {
   const words = text.value;
   const rows = compare.main.value?.epochs ?? [];
-  const best = run.bestAccuracy.value;
   if (rows.length === 0) return null;
+  const best = Math.max(...rows.map((e) => e.validationAccuracy ?? -1));
   const share = (v: number | null) => (v === null ? '–' : percent(v, 2));
   const loss = (v: number | null) => (v === null ? '–' : number(v, 4));
   return (
     <div class="epochs">
       <h2 id="epochs-heading">{words.epochTable}</h2>
-      {best !== null && (
+      {best >= 0 && (
         <p class="quiet">
           {words.best}: <strong data-testid="best-accuracy">{percent(best, 2)}</strong>
         </p>

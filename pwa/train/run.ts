@@ -45,10 +45,6 @@ export const latest = computed<StepReport | null>(() => log.value?.points.at(-1)
 export const epochs = computed<readonly EpochReport[]>(() => log.value?.epochs ?? []);
 /** Reports are fewer than steps; the end of the run tells the last one. */
 export const stepsDone = computed(() => report.value?.steps ?? latest.value?.step ?? 0);
-export const bestAccuracy = computed(() => {
-  const all = epochs.value.map((e) => e.validationAccuracy).filter((a) => a !== null);
-  return all.length > 0 ? Math.max(...all) : null;
-});
 export const warning = computed(() =>
   isBusy.value && log.value ? warningFor(log.value.points, epochs.value, classes.value.length) : null,
 );

@@ -77,6 +77,8 @@ describe.each(cases)('$locale, $colorScheme, $viewport.width wide', (options) =>
     await page.locator('.data input[value=synthetic]').check();
     await page.locator('select').first().selectOption('lenet5-modern');
     await page.locator('.data input[type=number]').first().fill('640');
+    // The usual values follow the number of images.
+    await page.keyboard.press('Tab');
     await page.locator('.triple input').first().fill('3');
     await page.locator('button[type=submit]').click();
     await page.locator('.epochs tbody tr').nth(2).waitFor();

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -102,6 +102,31 @@ describe('offline', () => {
     await expectAnswer(page, 2);
     await page.context().close();
   }, 60_000);
+
+  it('opens every page and trains without a network', async () => {
+    const page = await openApp(browser, isolated, { ...DESKTOP, serviceWorker: true });
+    await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+    await page.context().setOffline(true);
+    await page.reload();
+    for (const name of ['Models', 'Inside', 'Kernels', 'Train']) {
+      await page.getByRole('navigation').getByRole('link', { name }).click();
+      await page.waitForFunction((title) => document.title.startsWith(title), name);
+      await page.locator('main h1').waitFor();
+    }
+    await page.getByLabel('Training images').fill('640');
+    await page.getByLabel('Training images').press('Tab');
+    await page.getByLabel('Epochs').fill('1');
+    await page.getByRole('button', { name: 'Start training' }).click();
+    await page.getByTestId('run-status').filter({ hasText: 'Finished' }).waitFor();
+    await page.context().close();
+  }, 60_000);
+
+  it('takes at most 2 MB', async () => {
+    const files = await readdir(FOLDER, { recursive: true, withFileTypes: true });
+    const sizes = files.filter((f) => f.isFile()).map((f) => stat(join(f.parentPath, f.name)));
+    const total = (await Promise.all(sizes)).reduce((sum, { size }) => sum + size, 0);
+    expect(total).toBeLessThan(2_000_000);
+  });
 
   it('stores every file of the app', async () => {
     const worker = await readFile(join(FOLDER, 'sw.js'), 'utf8');
