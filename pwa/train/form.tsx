@@ -177,11 +177,10 @@ function More() {
           onChange={(seed) => form.set({ seed })}
         />
         <Check label={words.augment} checked={s.augment} onChange={(augment) => form.set({ augment })} />
-        {form.isChanged.value && (
-          <button type="button" class="button" onClick={form.backToUsual}>
-            {words.usual}
-          </button>
-        )}
+        {/* Always there: a button that came when a field is left would move "Start" away under the pointer. */}
+        <button type="button" class="button" disabled={!form.isChanged.value} onClick={form.backToUsual}>
+          {words.usual}
+        </button>
       </div>
     </details>
   );
