@@ -79,13 +79,22 @@ describe('train page', () => {
     expect(csv.match(/^epoch,/gm)).toHaveLength(3);
     expect(JSON.parse((await save(page, 'Log (JSON)')).toString()).epochs).toHaveLength(3);
 
+    await page.getByRole('button', { name: 'New run' }).click();
+    await page.getByLabel('Network', { exact: true }).selectOption('lenet5');
+    await page.getByLabel('Epochs').fill('1');
+    await page.getByRole('button', { name: 'Start training' }).click();
+    await statusIs(page, /Finished/);
+    await page.getByLabel('Compare with').selectOption({ index: 1 });
+    await page.locator('.curve').first().locator('.key').nth(3).waitFor();
+    expect(await page.locator('.curve').first().locator('.key-second').count()).toBe(2);
+
     await page.getByRole('link', { name: 'Try it on a digit' }).click();
     await drawDigit(page, 3);
     await expectAnswer(page, 3);
     const shown = await page
       .getByLabel('Network', { exact: true })
       .evaluate((s: HTMLSelectElement) => s.selectedIndex);
-    expect(shown).toBe(2);
+    expect(shown).toBe(3);
     expect(problems).toEqual([]);
     await page.context().close();
   }, 180_000);
