@@ -82,11 +82,11 @@ function closeServer(server: Server): Promise<void> {
 }
 
 /** Chromium named by `CHROMIUM_PATH`, else the system's, else Playwright's own. */
-export function launch(): Promise<Browser> {
+export function launch(...args: readonly string[]): Promise<Browser> {
   const executablePath = [process.env.CHROMIUM_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser'].find(
     (path) => path && existsSync(path),
   );
-  return chromium.launch({ ...(executablePath ? { executablePath } : {}), args: ['--no-sandbox'] });
+  return chromium.launch({ ...(executablePath ? { executablePath } : {}), args: ['--no-sandbox', ...args] });
 }
 
 export const PHONE: BrowserContextOptions = {

@@ -243,4 +243,29 @@ describe('pictures', () => {
     await page.getByRole('link', { name: 'Look inside' }).waitFor();
     await page.context().close();
   }, 120_000);
+
+  it('come from the camera while the button is held', async () => {
+    const withCamera = await launch('--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream');
+    const page = await openApp(withCamera, site, { ...DESKTOP, permissions: ['camera'], path: '#/train' });
+    await page.getByRole('radio', { name: 'My own classes' }).check();
+    await page.getByRole('button', { name: 'Start the camera' }).click();
+    await page.waitForFunction(() => (document.querySelector('video')?.videoWidth ?? 0) > 0);
+    const shutter = page.getByRole('button', { name: 'Hold to take pictures: Class 1' });
+    await shutter.hover();
+    await page.mouse.down();
+    await page
+      .getByTestId('pictures-0')
+      .getByText(/^[3-9] pictures/)
+      .waitFor();
+    await page.mouse.up();
+    const held = await page.getByTestId('pictures-0').textContent();
+    await page.getByRole('button', { name: 'Hold to take pictures: Class 2' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByTestId('pictures-1').getByText('1 picture').waitFor();
+    await page.getByText('Saved on this device').waitFor();
+    expect(await page.getByTestId('pictures-0').textContent()).toBe(held);
+    await page.getByRole('navigation').getByRole('link', { name: 'Models' }).click();
+    await page.getByText('Own: Class 1, Class 2').waitFor();
+    await withCamera.close();
+  }, 60_000);
 });
