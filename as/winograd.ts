@@ -38,11 +38,12 @@ export const WORK: usize = 4096;
 @inline
 export const APART: usize = 64;
 
-/** 1-D transforms of vectors `step` bytes apart. */
+/** Bᵀ d: four vectors, or six where `size` is 4, to as many. The other transforms read vectors `step` bytes apart. */
 // @ts-ignore: decorator
 @inline
-function transformInput(size: i32, d: usize, step: usize, to: usize, toStep: usize): void {
-  const d0 = v128.load(d), d1 = v128.load(d + step), d2 = v128.load(d + 2 * step), d3 = v128.load(d + 3 * step);
+function transformInput(
+  size: i32, d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, to: usize, toStep: usize,
+): void {
   if (size == 2) {
     v128.store(to, f32x4.sub(d0, d2));
     v128.store(to + toStep, f32x4.add(d1, d2));
@@ -50,7 +51,6 @@ function transformInput(size: i32, d: usize, step: usize, to: usize, toStep: usi
     v128.store(to + 3 * toStep, f32x4.sub(d1, d3));
     return;
   }
-  const d4 = v128.load(d + 4 * step), d5 = v128.load(d + 5 * step);
   const four = f32x4.splat(4), five = f32x4.splat(5), two = f32x4.splat(2);
   v128.store(to, nmadd(five, d2, madd(four, d0, d4)));
   const a = nmadd(four, d2, d4), b = nmadd(four, d1, d3);
@@ -280,18 +280,24 @@ export function copyPatches(size: i32, to: usize, plane: usize): void {
 // @ts-ignore: decorator
 @inline
 export function inputTiles(size: i32, between: usize, a: usize, b: usize, c: usize, d: usize, to: usize, step: usize): void {
-  const edge = size + 2, taps = between + 576;
-  for (let y = 0; y < edge; y++) {
-    transpose(v128.load(a), v128.load(b), v128.load(c), v128.load(d), taps);
+  const edge = size + 2, line = <usize>edge << 4, zero = f32x4.splat(0);
+  for (let end = between + edge * line, at = between; at < end; at += line) {
+    const va = v128.load(a), vb = v128.load(b), vc = v128.load(c), vd = v128.load(d);
+    const ab0 = v128.shuffle<f32>(va, vb, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(va, vb, 2, 6, 3, 7);
+    const cd0 = v128.shuffle<f32>(vc, vd, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(vc, vd, 2, 6, 3, 7);
+    const d0 = v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5), d1 = v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7);
+    const d2 = v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5), d3 = v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7);
     if (size == 4) {
       const ab = v128.load64_lane(b + 16, v128.load64_zero(a, 16), 1), cd = v128.load64_lane(d + 16, v128.load64_zero(c, 16), 1);
-      v128.store(taps, v128.shuffle<f32>(ab, cd, 0, 2, 4, 6), 64);
-      v128.store(taps, v128.shuffle<f32>(ab, cd, 1, 3, 5, 7), 80);
-    }
-    transformInput(size, taps, 16, between + (y * edge << 4), 16);
+      transformInput(4, d0, d1, d2, d3, v128.shuffle<f32>(ab, cd, 0, 2, 4, 6), v128.shuffle<f32>(ab, cd, 1, 3, 5, 7), at, 16);
+    } else transformInput(2, d0, d1, d2, d3, zero, zero, at, 16);
     a += lineStep, b += lineStep, c += lineStep, d += lineStep;
   }
-  for (let x = 0; x < edge; x++) transformInput(size, between + (x << 4), edge << 4, to + x * step, edge * step);
+  for (let end = between + line; between < end; between += 16, to += step) {
+    const d0 = v128.load(between), d1 = v128.load(between + line), d2 = v128.load(between + 2 * line);
+    const d3 = v128.load(between + 3 * line), d4 = size == 4 ? v128.load(between + 4 * line) : zero;
+    transformInput(size, d0, d1, d2, d3, d4, size == 4 ? v128.load(between + 5 * line) : zero, to, edge * step);
+  }
 }
 
 /** Four rows of four to `to` on, as four columns. */
