@@ -10,7 +10,7 @@ import { panelCount, panelRows, panelStart } from './pack';
 import { ConvArgs, WinogradGradArgs } from './conv-args';
 import { fill, loadFirst, madd, nmadd } from './simd';
 import {
-  APART, copyPatches, cutTiles, EXTENTS, inputTiles, locate, PLACES, setBlock, TILES, transpose, WORK, ZEROS,
+  APART, copyPatches, cutTiles, EXTENTS, inputTiles, locate, PLACES, setBlock, TILES, WORK, ZEROS,
 } from './winograd';
 
 /** Pixels to an edge of a tile, and to an edge of the patch it meets. */
@@ -27,16 +27,18 @@ const POSITIONS: i32 = 36;
 // @ts-ignore: decorator
 @inline
 const ROWS: i32 = 4;
-/** Place in scratch of the vectors between the passes of a transform, behind 36 others. */
+/** Bytes of a line of vectors between the passes of a transform, which are at 0 in scratch, and where those passes end. */
 // @ts-ignore: decorator
 @inline
-const LINE: usize = 576;
+const LINE: usize = 96;
+// @ts-ignore: decorator
+@inline
+const TAPS: usize = 576;
 
-/** A y: from four vectors `step` bytes apart to six. */
+/** A y: from four vectors to six. */
 // @ts-ignore: decorator
 @inline
-function transformGradient(y: usize, step: usize, to: usize, toStep: usize): void {
-  const y0 = v128.load(y), y1 = v128.load(y + step), y2 = v128.load(y + 2 * step), y3 = v128.load(y + 3 * step);
+function transformGradient(y0: v128, y1: v128, y2: v128, y3: v128, to: usize, toStep: usize): void {
   const even = f32x4.add(y0, y2), odd = f32x4.add(y1, y3), two = f32x4.splat(2), four = f32x4.splat(4);
   v128.store(to, y0);
   v128.store(to + toStep, f32x4.add(even, odd));
@@ -47,7 +49,7 @@ function transformGradient(y: usize, step: usize, to: usize, toStep: usize): voi
   v128.store(to + 5 * toStep, y3);
 }
 
-/** Gᵀ p: from six vectors to three. */
+/** Gᵀ p: from six vectors `step` bytes apart to three. */
 // @ts-ignore: decorator
 @inline
 function transformTaps(p: usize, step: usize, to: usize, toStep: usize): void {
@@ -130,23 +132,33 @@ function transformPatches(
 function transformOutputs(
   scratch: usize, y: usize, p0: i32, p1: i32, depth: i32, to: usize, toStep: usize,
 ): void {
-  const pixels = scratch + LINE, line = <usize>ow << 2, zero = f32x4.splat(0);
+  const line = <usize>ow << 2, zero = f32x4.splat(0);
   for (let p = p0; p < p1; p++) {
     // Surplus lanes of a narrow panel are overwritten by the next tile or panel; behind the last there is room.
-    const rows = panelRows(m, p, ROWS), width = <usize>rows << 2;
+    const rows = panelRows(m, p, ROWS), row = <usize>rows << 2;
     const r1 = rows > 1 ? yPlane : 0, r2 = r1 + (rows > 2 ? yPlane : 0), r3 = r2 + (rows > 3 ? yPlane : 0);
-    for (let q = 0; q < depth; q++, to += width) {
+    for (let q = 0; q < depth; q++, to += row) {
       const table = scratch + TILES + (q << 2), extent = load<u32>(table + EXTENTS);
-      const height = extent >> 8, across = extent & 255;
+      const height = <i32>(extent >> 8), width = extent & 255;
       let at = y + load<u32>(table + PLACES);
       for (let i = 0; i < SIZE; i++, at += line) {
-        if (i < <i32>height) {
-          if (across == 4) transpose(v128.load(at), v128.load(at + r1), v128.load(at + r2), v128.load(at + r3), pixels);
-          else transpose(loadFirst(at, across), loadFirst(at + r1, across), loadFirst(at + r2, across), loadFirst(at + r3, across), pixels);
-        } else transpose(zero, zero, zero, zero, pixels);
-        transformGradient(pixels, 16, scratch + (i * EDGE << 4), 16);
+        // Rows and columns beyond the image are zero.
+        let va = zero, vb = zero, vc = zero, vd = zero;
+        if (extent == 0x404) (va = v128.load(at)), (vb = v128.load(at + r1)), (vc = v128.load(at + r2)), (vd = v128.load(at + r3));
+        else if (i < height) {
+          (va = loadFirst(at, width)), (vb = loadFirst(at + r1, width));
+          (vc = loadFirst(at + r2, width)), (vd = loadFirst(at + r3, width));
+        }
+        const ab0 = v128.shuffle<f32>(va, vb, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(va, vb, 2, 6, 3, 7);
+        const cd0 = v128.shuffle<f32>(vc, vd, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(vc, vd, 2, 6, 3, 7);
+        const y0 = v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5), y1 = v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7);
+        const y2 = v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5), y3 = v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7);
+        transformGradient(y0, y1, y2, y3, scratch + i * LINE, 16);
       }
-      for (let i = 0; i < EDGE; i++) transformGradient(scratch + (i << 4), EDGE << 4, to + i * toStep, EDGE * toStep);
+      for (let i = 0, from = scratch; i < EDGE; i++, from += 16) {
+        const y0 = v128.load(from), y1 = v128.load(from + LINE), y2 = v128.load(from + 2 * LINE), y3 = v128.load(from + 3 * LINE);
+        transformGradient(y0, y1, y2, y3, to + i * toStep, EDGE * toStep);
+      }
     }
     y += rows * yPlane;
   }
@@ -156,10 +168,10 @@ function transformOutputs(
 // @ts-ignore: decorator
 @inline
 function storeTaps(between: usize, p: usize, step: usize, to: usize, count: i32): void {
-  const taps = between + LINE;
-  for (let i = 0; i < EDGE; i++) transformTaps(p + i * step, EDGE * step, between + (i << 4), EDGE << 4);
+  const taps = between + TAPS;
+  for (let i = 0; i < EDGE; i++) transformTaps(p + i * step, EDGE * step, between + (i << 4), LINE);
   for (let i = 0; i < 3; i++) {
-    transformTaps(between + (i * EDGE << 4), 16, taps, 16);
+    transformTaps(between + i * LINE, 16, taps, 16);
     for (let j = 0; j < 3; j++) {
       const v = v128.load(taps + (j << 4)), at = to + ((3 * i + j) << 2);
       v128.store_lane<f32>(at, v, 0);

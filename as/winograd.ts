@@ -84,22 +84,17 @@ function transformFilter(size: i32, g: usize, step: usize, to: usize, toStep: us
   v128.store(to + 5 * toStep, g2);
 }
 
+/** Row i of Aᵀ p, from the sums and differences of p₁, p₂ and p₃, p₄; `last` is p₃ where `size` is 2, else p₅. */
 // @ts-ignore: decorator
 @inline
-function transformOutput(size: i32, p: usize, step: usize, to: usize, toStep: usize): void {
-  const p0 = v128.load(p), p1 = v128.load(p + step), p2 = v128.load(p + 2 * step), p3 = v128.load(p + 3 * step);
-  const sum = f32x4.add(p1, p2), difference = f32x4.sub(p1, p2);
-  if (size == 2) {
-    v128.store(to, f32x4.add(p0, sum));
-    v128.store(to + toStep, f32x4.sub(difference, p3));
-    return;
-  }
-  const p4 = v128.load(p + 4 * step), p5 = v128.load(p + 5 * step);
-  const far = f32x4.add(p3, p4), farDifference = f32x4.sub(p3, p4);
-  v128.store(to, f32x4.add(p0, f32x4.add(sum, far)));
-  v128.store(to + toStep, madd(f32x4.splat(2), farDifference, difference));
-  v128.store(to + 2 * toStep, madd(f32x4.splat(4), far, sum));
-  v128.store(to + 3 * toStep, madd(f32x4.splat(8), farDifference, f32x4.add(difference, p5)));
+function outputRow(
+  size: i32, i: i32, p0: v128, sum: v128, difference: v128, far: v128, farDifference: v128, last: v128,
+): v128 {
+  if (size == 2) return i == 0 ? f32x4.add(p0, sum) : f32x4.sub(difference, last);
+  if (i == 0) return f32x4.add(p0, f32x4.add(sum, far));
+  if (i == 1) return madd(f32x4.splat(2), farDifference, difference);
+  if (i == 2) return madd(f32x4.splat(4), far, sum);
+  return madd(f32x4.splat(8), farDifference, f32x4.add(difference, last));
 }
 
 /**
@@ -223,18 +218,32 @@ function convolve(size: i32, cmd: usize, tile: i32, scratch: usize): void {
   const bias = load<usize>(cmd, ConvArgs.BIAS), kind = load<i32>(cmd, ConvArgs.ACTIVATION);
   const alpha = load<f32>(cmd, ConvArgs.ALPHA);
   const residual = load<usize>(cmd, ConvArgs.RESIDUAL) ? load<usize>(cmd, ConvArgs.RESIDUAL) - load<usize>(cmd, ConvArgs.Y) : 0;
-  const least = f32x4.splat(kind == Activation.RELU ? 0 : -Infinity);
+  const least = f32x4.splat(kind == Activation.RELU ? 0 : -Infinity), pixels = scratch + PIXELS;
   for (let r = 0; r < rows; r++) {
     const channel = g * m + row0 + r, start = bias ? load<f32>(bias + (channel << 2)) : 0;
     const y = load<usize>(cmd, ConvArgs.Y) + channel * yPlane;
     for (let q = 0; q < columns; q += 4) {
-      const table = scratch + TILES + (q << 2), count = t1 - t0 - q, pixels = scratch + PIXELS;
-      outputTiles(size, scratch, product + r * ld + (q << 2), productStep, start);
+      const table = scratch + TILES + (q << 2), count = t1 - t0 - q, from = product + r * ld + (q << 2);
       // Only ReLU follows a residual.
+      if (size == 4 && kind <= Activation.RELU && count >= 4 && areWhole(table)) {
+        const a = y + load<u32>(table + PLACES), b = y + load<u32>(table + PLACES, 4);
+        const c = y + load<u32>(table + PLACES, 8), d = y + load<u32>(table + PLACES, 12);
+        outputTiles(size, scratch, from, productStep, start, a, b, c, d, <usize>ow << 2, residual, least);
+        continue;
+      }
+      const none = f32x4.splat(-Infinity);
+      outputTiles(size, scratch, from, productStep, start, pixels, pixels + 16, pixels + 32, pixels + 48, 64, 0, none);
       if (kind > Activation.RELU) activateRange(kind, alpha, pixels, pixels, size << 4);
-      storeTiles(size, pixels, y, table, count, residual, least);
+      storeTiles(pixels, y, table, count, residual, least);
     }
   }
+}
+
+/** Whether the four tiles at `table` lie inside the image. */
+// @ts-ignore: decorator
+@inline
+function areWhole(table: usize): bool {
+  return v128.all_true<i32>(i32x4.eq(v128.load(table + EXTENTS), i32x4.splat(0x404)));
 }
 
 /**
@@ -300,60 +309,69 @@ export function inputTiles(size: i32, between: usize, a: usize, b: usize, c: usi
   }
 }
 
-/** Four rows of four to `to` on, as four columns. */
+/**
+ * Aᵀ p A of four tiles whose positions are `step` bytes apart, plus `bias`, finished as by `storeFinished`: row i of each
+ * to i·line bytes behind a, b, c and d.
+ */
 // @ts-ignore: decorator
 @inline
-export function transpose(a: v128, b: v128, c: v128, d: v128, to: usize): void {
-  const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
-  const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
-  v128.store(to, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5));
-  v128.store(to, v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7), 16);
-  v128.store(to, v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5), 32);
-  v128.store(to, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7), 48);
-}
-
-/** Aᵀ p A of four tiles whose positions are `step` bytes apart, plus `bias`: [size][tile][4] to PIXELS. */
-// @ts-ignore: decorator
-@inline
-function outputTiles(size: i32, between: usize, p: usize, step: usize, bias: f32): void {
-  const edge = size + 2, pixels = between + PIXELS, row = between + 576, start = f32x4.splat(bias), zero = f32x4.splat(0);
-  for (let x = 0; x < edge; x++) transformOutput(size, p + x * step, edge * step, between + (x << 4), edge << 4);
-  for (let y = 0; y < size; y++) {
-    transformOutput(size, between + (y * edge << 4), 16, row, 16);
-    let a = f32x4.add(v128.load(row), start), b = f32x4.add(v128.load(row, 16), start), c = zero, d = zero;
-    if (size == 4) (c = f32x4.add(v128.load(row, 32), start)), (d = f32x4.add(v128.load(row, 48), start));
-    transpose(a, b, c, d, pixels + (y << 6));
+function outputTiles(
+  size: i32, between: usize, p: usize, step: usize, bias: f32,
+  a: usize, b: usize, c: usize, d: usize, line: usize, residual: usize, least: v128,
+): void {
+  const edge = size + 2, down = edge * step, row = <usize>edge << 4, zero = f32x4.splat(0), start = f32x4.splat(bias);
+  for (let end = between + row, at = between; at < end; at += 16, p += step) {
+    const p1 = v128.load(p + down), p2 = v128.load(p + 2 * down), p3 = v128.load(p + 3 * down);
+    const p4 = size == 4 ? v128.load(p + 4 * down) : zero, last = size == 4 ? v128.load(p + 5 * down) : p3;
+    const p0 = v128.load(p), sum = f32x4.add(p1, p2), difference = f32x4.sub(p1, p2);
+    const far = f32x4.add(p3, p4), farDifference = f32x4.sub(p3, p4);
+    v128.store(at, outputRow(size, 0, p0, sum, difference, far, farDifference, last));
+    v128.store(at + row, outputRow(size, 1, p0, sum, difference, far, farDifference, last));
+    if (size == 2) continue;
+    v128.store(at + 2 * row, outputRow(size, 2, p0, sum, difference, far, farDifference, last));
+    v128.store(at + 3 * row, outputRow(size, 3, p0, sum, difference, far, farDifference, last));
+  }
+  for (let end = between + size * row; between < end; between += row) {
+    const p1 = v128.load(between, 16), p2 = v128.load(between, 32), p3 = v128.load(between, 48);
+    const p4 = size == 4 ? v128.load(between, 64) : zero, last = size == 4 ? v128.load(between, 80) : p3;
+    const p0 = v128.load(between), sum = f32x4.add(p1, p2), difference = f32x4.sub(p1, p2);
+    const far = f32x4.add(p3, p4), farDifference = f32x4.sub(p3, p4);
+    const v0 = f32x4.add(outputRow(size, 0, p0, sum, difference, far, farDifference, last), start);
+    const v1 = f32x4.add(outputRow(size, 1, p0, sum, difference, far, farDifference, last), start);
+    let v2 = zero, v3 = zero;
+    if (size == 4) {
+      v2 = f32x4.add(outputRow(size, 2, p0, sum, difference, far, farDifference, last), start);
+      v3 = f32x4.add(outputRow(size, 3, p0, sum, difference, far, farDifference, last), start);
+    }
+    const ab0 = v128.shuffle<f32>(v0, v1, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(v0, v1, 2, 6, 3, 7);
+    const cd0 = v128.shuffle<f32>(v2, v3, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(v2, v3, 2, 6, 3, 7);
+    storeFinished(a, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5), residual, least);
+    storeFinished(b, v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7), residual, least);
+    storeFinished(c, v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5), residual, least);
+    storeFinished(d, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7), residual, least);
+    a += line, b += line, c += line, d += line;
   }
 }
 
-/** Stores `count` of the four tiles, plus what lies `residual` bytes away unless that is 0, nothing less than `least`. */
+/** Stores v, plus what lies `residual` bytes away unless that is 0, nothing less than `least`. */
 // @ts-ignore: decorator
 @inline
-function storeTiles(size: i32, pixels: usize, y: usize, table: usize, count: i32, residual: usize, least: v128): void {
+function storeFinished(to: usize, v: v128, residual: usize, least: v128): void {
+  v128.store(to, f32x4.pmax(residual ? f32x4.add(v, v128.load(to + residual)) : v, least));
+}
+
+/** The same for those of the four tiles at `pixels` that there are, and what lies inside the image of each. */
+// @ts-ignore: decorator
+@inline
+function storeTiles(pixels: usize, y: usize, table: usize, count: i32, residual: usize, least: v128): void {
   const line = <usize>ow << 2;
   for (let t = 0; t < min(4, count); t++, table += 4, pixels += 16) {
     const extent = load<u32>(table + EXTENTS), height = extent >> 8, width = extent & 255;
     let to = y + load<u32>(table + PLACES);
-    if (extent == 0x404) {
-      const a = v128.load(pixels), b = v128.load(pixels, 64), c = v128.load(pixels, 128), d = v128.load(pixels, 192);
-      const line1 = to + line, line2 = line1 + line, line3 = line2 + line;
-      if (residual) {
-        v128.store(to, f32x4.pmax(f32x4.add(a, v128.load(to + residual)), least));
-        v128.store(line1, f32x4.pmax(f32x4.add(b, v128.load(line1 + residual)), least));
-        v128.store(line2, f32x4.pmax(f32x4.add(c, v128.load(line2 + residual)), least));
-        v128.store(line3, f32x4.pmax(f32x4.add(d, v128.load(line3 + residual)), least));
-      } else {
-        v128.store(to, f32x4.pmax(a, least));
-        v128.store(line1, f32x4.pmax(b, least));
-        v128.store(line2, f32x4.pmax(c, least));
-        v128.store(line3, f32x4.pmax(d, least));
-      }
-    } else {
-      for (let i: u32 = 0; i < height; i++, to += line) {
-        let v = v128.load(pixels + (i << 6));
-        if (residual) v = f32x4.add(v, loadFirst(to + residual, width));
-        storeFirst(to, f32x4.pmax(v, least), width);
-      }
+    for (let i: u32 = 0; i < height; i++, to += line) {
+      let v = v128.load(pixels + (i << 6));
+      if (residual) v = f32x4.add(v, loadFirst(to + residual, width));
+      storeFirst(to, f32x4.pmax(v, least), width);
     }
   }
 }
