@@ -5,7 +5,7 @@ import { query } from './query.ts';
 import { applyUpdate, waitingUpdate } from './register.ts';
 import { loadedPages, loadPage, pageFailure, type Route, route, routes } from './routes.ts';
 import { dark, toggleTheme } from './settings.ts';
-import { isBusy, mustStay, phase, progress } from './train/status.ts';
+import { isBusy, mustStay, phase, progress, resumable } from './train/status.ts';
 import { Alert } from './ui/controls.tsx';
 import { Icon, Mark } from './ui/icons.tsx';
 import { Toasts } from './ui/toast.tsx';
@@ -163,6 +163,14 @@ function Notices() {
           <button type="button" class="button" onClick={() => location.reload()}>
             {text.reload}
           </button>
+        </div>
+      )}
+      {resumable.value.length > 0 && !isBusy.value && route.value.name !== 'train' && (
+        <div class="notice" role="status">
+          <p>{text.unfinished(resumable.value[0]!.title)}</p>
+          <a class="button" href="#/train">
+            {text.goOn}
+          </a>
         </div>
       )}
       {waitingUpdate.value && (

@@ -21,6 +21,8 @@ export const en = {
     pageFailed: 'The page could not be loaded. Check the connection, then try again.',
     again: 'Try again',
     undo: 'Undo',
+    unfinished: (title: string) => `The training “${title}” was interrupted and can go on.`,
+    goOn: 'Go on…',
     pages: {
       digit: 'Digit',
       train: 'Train',

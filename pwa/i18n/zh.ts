@@ -22,6 +22,8 @@ export const zh: Messages = {
     pageFailed: '无法载入页面。请检查网络，然后重试。',
     again: '重试',
     undo: '撤销',
+    unfinished: (title) => `训练“${title}”被中断，可以继续。`,
+    goOn: '继续…',
     pages: {
       digit: '识别',
       train: '训练',

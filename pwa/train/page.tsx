@@ -13,14 +13,14 @@ import { TrainForm } from './form.tsx';
 import { beginFrom, loadNetworks } from './form-state.ts';
 import * as run from './run.ts';
 import { Samples } from './samples.tsx';
-import { phase } from './status.ts';
+import { phase, resumable } from './status.ts';
 import { text } from './text.ts';
 
 export default function TrainPage() {
   const words = text.value;
   const problem = run.problem.value;
   useEffect(() => {
-    void Promise.all([loadNetworks(), loadSets(), run.findResumable()]);
+    void Promise.all([loadNetworks(), loadSets(), run.lookForRuns()]);
     const [from, shown] = [query.peek().get('from'), query.peek().get('run')];
     const model = models.peek().find((m) => m.id === from);
     if (model) beginFrom(model);
@@ -55,7 +55,7 @@ function Unfinished() {
   if (busy) return null;
   return (
     <>
-      {run.resumable.value.map((r) => (
+      {resumable.value.map((r) => (
         <section key={r.id} class="card unfinished" aria-labelledby={`run-${r.id}`}>
           <h2 id={`run-${r.id}`}>{words.unfinished}</h2>
           <p>{r.title}</p>
@@ -71,13 +71,13 @@ function Unfinished() {
               type="button"
               class="button"
               onClick={() => {
-                const before = run.resumable.value;
-                run.resumable.value = before.filter((other) => other !== r);
+                const before = resumable.value;
+                resumable.value = before.filter((other) => other !== r);
                 withUndo(
                   words.forgotten,
                   () => void run.forget(r),
                   () => {
-                    run.resumable.value = before;
+                    resumable.value = before;
                   },
                 );
               }}

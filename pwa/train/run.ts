@@ -15,7 +15,7 @@ import { engine, messageOf, refreshModels } from '../engine.ts';
 import { askToKeep } from '../storage.ts';
 import { watchOver } from './awake.ts';
 import { warningFor } from './health.ts';
-import { isBusy, type Phase, phase, progress, unsaved } from './status.ts';
+import { findResumable, isBusy, type Phase, phase, progress, resumable, unsaved } from './status.ts';
 
 /** Points of a curve beyond which every other one is dropped. */
 const MOST_POINTS = 2000;
@@ -39,7 +39,6 @@ export const report = signal<TrainReport | null>(null);
 export const problem = signal<Problem | null>(null);
 /** When the last checkpoint was written; a message where that failed. */
 export const saved = signal<{ readonly at: number; readonly problem: string | null } | null>(null);
-export const resumable = signal<readonly ResumableRun[]>([]);
 
 export const latest = computed<StepReport | null>(() => log.value?.points.at(-1) ?? null);
 export const epochs = computed<readonly EpochReport[]>(() => log.value?.epochs ?? []);
@@ -141,7 +140,7 @@ async function follow(start: RunLog, work: () => Promise<TrainReport>): Promise<
       phase.value = 'failed';
     });
   }
-  await findResumable();
+  await lookForRuns();
 }
 
 export function start(options: TrainOptions, title: string): Promise<void> {
@@ -160,9 +159,10 @@ export async function forget(run: ResumableRun): Promise<void> {
   await engine.forgetRun(run.id);
 }
 
-export async function findResumable(): Promise<void> {
+/** What was left behind; a failure is told. */
+export async function lookForRuns(): Promise<void> {
   try {
-    if (!isBusy.peek()) resumable.value = await engine.resumable();
+    await findResumable();
   } catch (error) {
     problem.value = { text: 'resumeFailed', detail: messageOf(error) };
   }

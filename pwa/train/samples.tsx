@@ -56,7 +56,7 @@ function SampleImage({ sample, shape }: { sample: Sample; shape: InputShape }) {
 function Confusion({ of: { confusion } }: { of: EpochLook }) {
   const words = text.value;
   return (
-    <section class="confusion" aria-labelledby="confusion">
+    <div class="confusion">
       <h2 id="confusion">{words.confusion}</h2>
       <p class="quiet">{words.confusionHint}</p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region is reached by keyboard */}
@@ -79,7 +79,7 @@ function Confusion({ of: { confusion } }: { of: EpochLook }) {
           </tbody>
         </table>
       </section>
-    </section>
+    </div>
   );
 }
 

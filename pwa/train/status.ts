@@ -1,5 +1,7 @@
 /** What the rest of the app needs to know of a run, without loading the page that trains. */
 import { computed, signal } from '@preact/signals';
+import type { ResumableRun } from '../../workers/api.ts';
+import { engine } from '../engine.ts';
 
 /** idle → preparing → running ⇄ paused → stopping → done or failed → preparing … */
 export type Phase = 'idle' | 'preparing' | 'running' | 'paused' | 'stopping' | 'done' | 'failed';
@@ -18,3 +20,10 @@ export const mustStay = computed(() => isBusy.value || unsaved.value);
 
 /** Share of the steps done, 0 … 1. */
 export const progress = signal(0);
+
+/** Runs that a closed page left behind. */
+export const resumable = signal<readonly ResumableRun[]>([]);
+
+export async function findResumable(): Promise<void> {
+  if (!isBusy.peek()) resumable.value = await engine.resumable();
+}

@@ -5,7 +5,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lenet5 } from '../../models/index.ts';
 import { exportOnnx } from '../../src/io/onnx/export.ts';
 import { parseSafetensors, writeSafetensors } from '../../src/io/safetensors.ts';
-import { DESKTOP, drawDigit, expectAnswer, launch, openApp, PHONE, type Site, serveApp } from './app.ts';
+import {
+  DESKTOP,
+  drawDigit,
+  expectAnswer,
+  launch,
+  openApp,
+  PHONE,
+  type Site,
+  serveApp,
+  visit,
+} from './app.ts';
 
 let browser: Browser;
 let site: Site;
@@ -75,6 +85,28 @@ describe('model shelf', () => {
     const start = page.getByLabel('Start from');
     expect(await start.locator('option:checked').textContent()).toBe('bare');
     await page.context().close();
+  }, 60_000);
+});
+
+describe('a browser without a private file system', () => {
+  it('keeps models in IndexedDB', async () => {
+    const context = await browser.newContext({ ...DESKTOP, locale: 'en-GB', serviceWorkers: 'block' });
+    await context.route(/engine-.*\.js$/, async (route) => {
+      const response = await route.fetch();
+      const body = `delete FileSystemFileHandle.prototype.createSyncAccessHandle;${await response.text()}`;
+      await route.fulfill({ response, body });
+    });
+    const page = await visit(await context.newPage(), site, '#/models');
+    await offer(page, 'mine.onnx', exportOnnx(lenet5, parseSafetensors(weights).tensors));
+    await card(page, 'mine').waitFor();
+    expect(await page.evaluate(async () => (await indexedDB.databases()).map((d) => d.name))).toEqual([
+      'lenslet',
+    ]);
+    await page.reload();
+    await card(page, 'mine').getByRole('link', { name: 'Recognise digits' }).click();
+    await drawDigit(page, 5);
+    await expectAnswer(page, 5);
+    await context.close();
   }, 60_000);
 });
 

@@ -181,7 +181,9 @@ describe('ResNet-20 on CIFAR-10 files', () => {
     await page.getByTestId('saved').getByText('Saved at').waitFor({ timeout: 60_000 });
     await page.close({ runBeforeUnload: false });
 
-    const next = await visit(await page.context().newPage(), site, '#/train');
+    const next = await visit(await page.context().newPage(), site, '#/digit');
+    await next.getByText('was interrupted and can go on').waitFor();
+    await next.getByRole('link', { name: 'Go on…' }).click();
     await next.getByRole('button', { name: 'Go on' }).click();
     await statusIs(next, /Finished/);
     expect(await next.locator('.epochs tbody tr').count()).toBe(4);
