@@ -29,7 +29,7 @@ export const zh: Messages = {
       train: '训练',
       models: '模型',
       inside: '内部',
-      playground: '卷积核',
+      playground: '实验',
       device: '本机',
     },
   },
