@@ -23,6 +23,9 @@ const MOVES: Readonly<Record<string, readonly [number, number]>> = {
   ArrowRight: [0, 1],
 };
 
+/** Cells a row that fit a phone. */
+const MOST_FITTING = 10;
+
 /** Values to 11 steps of shade, −5 … 5. */
 function shadeOf(value: number, most: number): number {
   return most > 0 ? Math.round((5 * value) / most) : 0;
@@ -45,9 +48,13 @@ export function Numbers({ name, values, side, marks, active, onMove, onChange }:
     } else onChange?.(at, by as 1 | -1);
   };
   return (
-    <figure class="numbers">
+    <figure class="numbers" style={{ '--side': side }}>
       <figcaption>{name}</figcaption>
-      <div class="scroll-x">
+      {/* A region that scrolls is reached by keyboard: through its grid, or itself. */}
+      <div
+        class="scroll-x"
+        {...(side > MOST_FITTING && !live ? { tabIndex: 0, role: 'group', 'aria-label': name } : {})}
+      >
         <table
           {...(live
             ? { role: 'grid', tabIndex: 0, 'aria-activedescendant': `${id}-${active}`, onKeyDown: keys }
