@@ -290,6 +290,8 @@ export interface TrainListener {
   /** Share of the validation images measured. */
   onMeasuring(share: number): void;
   onEpoch(report: EpochReport, look: EpochLook | null): void;
+  /** The device lost the weights: the run goes on after `step`, later steps come again. */
+  onRewind(step: number): void;
   /** A checkpoint was written, or why it could not be. */
   onCheckpoint(problem: string | null): void;
 }

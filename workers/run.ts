@@ -142,6 +142,10 @@ export class Run {
         listener.onMeasuring(share);
         await this.#turn();
       },
+      onRewind: (step) => {
+        this.#recorder.rewind(step);
+        listener.onRewind(step);
+      },
       between: (position) => this.#between(position),
     });
     return { reason, steps, log: this.#recorder.log };

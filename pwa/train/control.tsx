@@ -136,6 +136,11 @@ export function Warnings() {
   const saved = run.saved.value;
   return (
     <>
+      {isBusy.value && run.rewound.value !== null && (
+        <p class="notice" role="status">
+          {words.rewound(number(run.rewound.value))}
+        </p>
+      )}
       {warning && <Alert text={words.warnings[warning]} />}
       {isBusy.value && saved?.problem && <Alert text={words.checkpointFailed} detail={saved.problem} />}
     </>

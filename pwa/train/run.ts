@@ -40,6 +40,9 @@ export const problem = signal<Problem | null>(null);
 /** When the last checkpoint was written; a message where that failed. */
 export const saved = signal<{ readonly at: number; readonly problem: string | null } | null>(null);
 
+/** The step that the run went back to when the device lost its weights. */
+export const rewound = signal<number | null>(null);
+
 export const latest = computed<StepReport | null>(() => log.value?.points.at(-1) ?? null);
 export const epochs = computed<readonly EpochReport[]>(() => log.value?.epochs ?? []);
 /** Reports are fewer than steps; the end of the run tells the last one. */
@@ -100,6 +103,17 @@ const listener = (): TrainListener =>
         measuring.value = null;
       });
     },
+    onRewind: (step: number) => {
+      flush();
+      const current = log.peek();
+      rewound.value = step;
+      if (!current) return;
+      log.value = {
+        ...current,
+        points: current.points.filter((p) => p.step <= step),
+        epochs: current.epochs.filter((e) => e.step <= step),
+      };
+    },
     onCheckpoint: (why: string | null) => {
       saved.value = { at: Date.now(), problem: why };
     },
@@ -118,6 +132,7 @@ async function follow(start: RunLog, work: () => Promise<TrainReport>): Promise<
     report.value = null;
     problem.value = null;
     saved.value = null;
+    rewound.value = null;
     progress.value = start.points.length > 0 ? start.points.at(-1)!.step / start.points.at(-1)!.steps : 0;
     phase.value = 'preparing';
   });

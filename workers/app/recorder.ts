@@ -57,6 +57,13 @@ export class Recorder {
     return full;
   }
 
+  /** Forgets what came after a step: it will come again. */
+  rewind(step: number): void {
+    this.#points = this.#points.filter((p) => p.step <= step);
+    this.#epochs = this.#epochs.filter((e) => e.step <= step);
+    this.#images = this.#correct = this.#loss = 0;
+  }
+
   /** Leaves out the time since `from` (performance.now()): the run stood still. */
   skip(from: number): void {
     const away = performance.now() - from;
