@@ -102,6 +102,8 @@ const en = {
     resumeFailed: 'Unfinished runs could not be looked up.',
     exportFailed: 'The file could not be made. Try again.',
   },
+  rewound: (step: string) =>
+    `The graphics device was lost for a moment. The training went back to step ${step} and goes on.`,
   warnings: {
     diverging:
       'The loss is rising: the training may diverge. Stop, and start again with a lower learning rate.',
@@ -240,6 +242,7 @@ const zh: TrainText = {
     resumeFailed: '无法查找未完成的训练。',
     exportFailed: '无法生成文件，请重试。',
   },
+  rewound: (step) => `图形设备曾短暂丢失，训练已回到第 ${step} 步并继续。`,
   warnings: {
     diverging: '损失在上升，训练可能发散。请停止，用更低的学习率重新开始。',
     chance: '目前并不比猜测好。如果一直这样，请换一个学习率。',
