@@ -7,6 +7,8 @@ import { relaxedSimd, threads as sharedMemory, simd } from 'wasm-feature-detect'
 import { LensletError } from '../src/core/error.ts';
 import { type Binary, type Spawn, WasmBackend } from '../src/wasm/index.ts';
 
+export { createWebgpuBackend } from './browser-webgpu.ts';
+
 /** Literal paths, so that bundlers see them. */
 const binaries: Record<Binary, URL> = {
   simd: new URL('../build/wasm/simd.wasm', import.meta.url),

@@ -6,6 +6,8 @@ import { Worker } from 'node:worker_threads';
 import { relaxedSimd } from 'wasm-feature-detect';
 import { type Binary, type Spawn, WasmBackend } from '../src/wasm/index.ts';
 
+export { createWebgpuBackend } from './node-webgpu.ts';
+
 /** From the sources (tests) and from the build alike. */
 const fromSource = import.meta.url.endsWith('.ts');
 const root = new URL(fromSource ? '../' : '../../', import.meta.url);

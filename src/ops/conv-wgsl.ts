@@ -6,7 +6,7 @@
 import { type Buffer, type GpuTraits, reads, type WebgpuKernel, writes, writesPart } from '../ir/kernel.ts';
 import type { ConvEpilogue } from './conv-shape.ts';
 import { activationFunctionWgsl } from './elementwise-wgsl.ts';
-import { evenTile, GROUP, range, uint, vectors, XYZW } from './wgsl.ts';
+import { evenTile, GROUP, pick, range, uint, vectors, XYZW } from './wgsl.ts';
 
 /** Taps of one dimension: tap i is number `first + i·step` of the kernel and reads `shift + i·move` pixels further. */
 export interface Taps {
@@ -50,7 +50,11 @@ export interface ConvTile {
 
 export function convTile({ m, columns }: Pass, gpu: GpuTraits): ConvTile {
   const shared = gpu.subgroup === 4 && m >= 4;
-  return { channels: evenTile(m, 16), vectors: shared && columns.size % 8 === 0 ? 2 : 1, shared };
+  return {
+    channels: evenTile(m, 16),
+    vectors: shared && columns.size % 8 === 0 ? 2 : 1,
+    shared,
+  };
 }
 
 /** Taps that are written out one after the other; the rows of larger kernels are a loop. */
@@ -198,23 +202,27 @@ class ConvText {
     const { rows, columns, m: channels } = this.p;
     const plane = uint(rows.output * columns.output);
     const place = `(n * ${uint(this.p.g * channels)} + g * ${uint(channels)} + tile) * ${plane} + (qy * ${rows.spread} + ${rows.start}) * ${uint(columns.output)} + qx * ${columns.spread} + ${columns.start}`;
-    const lines = [`let place = ${place};`];
-    for (const m of range(this.t.channels)) {
-      const each = range(this.t.vectors).flatMap((v) => {
-        const at = `place + ${m} * ${plane} + ${4 * v * columns.spread}`;
-        if (this.whole) {
-          const sum = `s${m}_${v}${residual ? ` + residual[(${at}) >> 2]` : ''}`;
-          return [`if (qx + ${4 * v} < ${uint(columns.size)}) { y[(${at}) >> 2] = activate(${sum}); }`];
-        }
-        return range(4).map((j) => {
-          const to = `${at} + ${j * columns.spread}`;
-          const sum = `s${m}_${v}.${XYZW[j]}${residual ? ` + residual[${to}]` : ''}`;
-          return `if (qx + ${4 * v + j} < ${uint(columns.size)}) { y[${to}] = activate(${sum}); }`;
-        });
-      });
-      lines.push(`if (tile + ${m} < ${uint(channels)}) { ${each.join('\n')} }`);
-    }
-    return lines;
+    const each = range(this.t.vectors).flatMap((v) => {
+      const at = `at + ${4 * v * columns.spread}`;
+      if (this.whole) {
+        const sum = `v${v}${residual ? ` + residual[(${at}) >> 2]` : ''}`;
+        return [`if (qx + ${4 * v} < ${uint(columns.size)}) { y[(${at}) >> 2] = activate(${sum}); }`];
+      }
+      // One after the other: the text of an activation is long.
+      const to = `${at} + j * ${columns.spread}`;
+      const sum = `v${v}[j]${residual ? ` + residual[${to}]` : ''}`;
+      return [
+        `for (var j = 0u; j < min(4, ${uint(columns.size)} - min(qx + ${4 * v}, ${uint(columns.size)})); j++) { y[${to}] = activate(${sum}); }`,
+      ];
+    });
+    return [
+      `let place = ${place};`,
+      `for (var m = 0u; m < min(${this.t.channels}, ${uint(channels)} - tile); m++) {`,
+      ...pick('m', this.t.channels, this.t.vectors),
+      `let at = place + m * ${plane};`,
+      ...each,
+      '}',
+    ];
   }
 }
 

@@ -14,7 +14,7 @@ import {
 } from '../ir/kernel.ts';
 import type { Epilogue } from './conv-shape.ts';
 import { activationFunctionWgsl } from './elementwise-wgsl.ts';
-import { evenTile, GROUP, offsets, range, uint, vectors, XYZW } from './wgsl.ts';
+import { evenTile, GROUP, offsets, pick, range, uint, vectors, XYZW } from './wgsl.ts';
 
 /** Strides in elements. */
 interface Operand {
@@ -209,16 +209,18 @@ function starts(s: ProductShape, t: Tile, bias: Buffer | null): string[] {
 }
 
 function stores(s: ProductShape, t: Tile): string[] {
-  const vector = s.n % 4 === 0;
-  return range(t.rows).flatMap((row) =>
-    range(t.vectors).map((v) => {
-      const at = `z * ${uint(s.m * s.n)} + (row + ${row}) * ${uint(s.n)} + column + ${4 * v}`;
-      const inside = `row + ${row} < ${uint(s.m)} && column + ${4 * v} < ${uint(s.n)}`;
-      const parts = range(4).map(
-        (j) => `if (column + ${4 * v + j} < ${uint(s.n)}) { y[${at} + ${j}] = v.${XYZW[j]}; }`,
-      );
-      const store = vector ? `y[(${at}) >> 2] = v;` : parts.join(' ');
-      return `if (${inside}) { let v = activate(s${row}_${v}); ${store} }`;
-    }),
-  );
+  const n = uint(s.n);
+  const each = range(t.vectors).map((v) => {
+    const column = `column + ${4 * v}`;
+    if (s.n % 4 === 0) return `if (${column} < ${n}) { y[(at + ${4 * v}) >> 2] = activate(v${v}); }`;
+    return `{ let v = activate(v${v});
+for (var j = 0u; j < min(4, ${n} - min(${column}, ${n})); j++) { y[at + ${4 * v} + j] = v[j]; } }`;
+  });
+  return [
+    `for (var i = 0u; i < min(${t.rows}, ${uint(s.m)} - row); i++) {`,
+    ...pick('i', t.rows, t.vectors),
+    `let at = z * ${uint(s.m * s.n)} + (row + i) * ${n} + column;`,
+    ...each,
+    '}',
+  ];
 }

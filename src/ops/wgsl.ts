@@ -26,6 +26,22 @@ export function float(value: number): string {
   return finite < 0 || Object.is(finite, -0) ? `(-${-finite}f)` : `${finite}f`;
 }
 
+/**
+ * Statements that declare `v0`, `v1`, … with the values of `s{row}_0`, `s{row}_1`, …: registers by a number that is
+ * only known at run time, so that what is done with all of them is a loop and the text stays short.
+ */
+export const pick = (row: string, rows: number, vectors: number): string[] => [
+  ...range(vectors).map((v) => `var v${v} = s0_${v};`),
+  `switch (${row}) {`,
+  ...range(rows - 1).map(
+    (r) =>
+      `case ${r + 1}u: { ${range(vectors)
+        .map((v) => `v${v} = s${r + 1}_${v};`)
+        .join(' ')} }`,
+  ),
+  'default: {} }',
+];
+
 /** A u32 literal; negative numbers wrap, so that sums with them come out right. */
 export const uint = (value: number): string => `${value >>> 0}u`;
 
