@@ -6,6 +6,7 @@ import { LensletError } from '../src/core/error.ts';
 import { benchCommand } from './commands/bench.ts';
 import { convertCommand } from './commands/convert.ts';
 import { dataCommand } from './commands/data.ts';
+import { devicesCommand } from './commands/devices.ts';
 import { evalCommand } from './commands/eval.ts';
 import { infoCommand } from './commands/info.ts';
 import { predictCommand } from './commands/predict.ts';
@@ -31,6 +32,7 @@ const commands = [
   convertCommand,
   verifyCommand,
   benchCommand,
+  devicesCommand,
   dataCommand,
 ];
 for (const add of commands) add(program);

@@ -5,6 +5,7 @@ import { modelByName, models } from '../models/index.ts';
 import type { Backend } from '../src/backend.ts';
 import { check } from '../src/core/error.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import type { HybridOptions } from '../src/hybrid/index.ts';
 import { asClassifier } from '../src/io/onnx/classifier.ts';
 import { importOnnx } from '../src/io/onnx/import.ts';
 import { parseSafetensors, type Safetensors } from '../src/io/safetensors.ts';
@@ -12,7 +13,9 @@ import type { Model } from '../src/nn/builder.ts';
 import { ReferenceBackend } from '../src/reference/index.ts';
 import { Session } from '../src/session.ts';
 import { createBackend } from '../workers/node.ts';
+import { createAutoBackend } from '../workers/node-auto.ts';
 import { createWebgpuBackend } from '../workers/node-webgpu.ts';
+import { openChoices } from './choices.ts';
 import { exists, readBytes } from './files.ts';
 import type { CommonOptions } from './options.ts';
 
@@ -134,8 +137,26 @@ export const forClasses = (model: Model, classes: readonly string[]): Model =>
 export const trainable = (nameOrFile: string, arch?: string): Promise<Network> =>
   isNetwork(nameOrFile) ? Promise.resolve(untrained(nameOrFile)) : fromFile(nameOrFile, arch);
 
+const tellLoss: HybridOptions['onLoss'] = ({ message }, next) => {
+  const then = next === 'wasm' ? 'WASM' : 'the GPU, opened again';
+  process.stderr.write(`lenslet: ${message} What follows runs on ${then}.\n`);
+};
+
+/**
+ * The GPU for a run that outlives it: on after a loss, opened again or on WASM.
+ * @throws LensletError 'unsupported' where there is no GPU
+ */
+async function openLastingGpu({ threads }: CommonOptions): Promise<Backend> {
+  const backend = await createAutoBackend({ threads, use: 'webgpu', onLoss: tellLoss });
+  if (await backend.gpu()) return backend;
+  backend.dispose();
+  // Says why.
+  return createWebgpuBackend();
+}
+
 export async function openBackend({ backend, threads }: CommonOptions): Promise<Backend> {
   if (backend === 'reference') return new ReferenceBackend();
+  if (backend === 'auto') return createAutoBackend({ threads, memory: openChoices(), onLoss: tellLoss });
   return backend === 'webgpu' ? createWebgpuBackend() : createBackend({ threads });
 }
 
@@ -145,7 +166,7 @@ export async function withSession<T>(
   options: CommonOptions & { readonly seed?: number },
   use: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const backend = await openBackend(options);
+  const backend = await (options.backend === 'webgpu' ? openLastingGpu(options) : openBackend(options));
   try {
     const session = await Session.create(model, backend, { seed: options.seed });
     if (weights) await session.loadStateDict(weights);

@@ -1,8 +1,11 @@
 /** Options that commands share, and how their numbers are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
-/** webgpu: this machine's GPU, through the optional package of that name. reference: slow, for comparison. */
-export const BACKENDS = ['wasm', 'webgpu', 'reference'] as const;
+/**
+ * webgpu: this machine's GPU, through the optional package of that name. auto: each plan where it is faster, measured
+ * on first use. reference: slow, for comparison.
+ */
+export const BACKENDS = ['wasm', 'webgpu', 'auto', 'reference'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
 export interface CommonOptions {

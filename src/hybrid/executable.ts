@@ -8,6 +8,15 @@ import type { Choice, HybridBackend } from './index.ts';
 import { fingerprint, measure } from './measure.ts';
 import type { HybridStore, Side } from './store.ts';
 
+/** Milliseconds on WASM below which the way to a GPU and back takes longer. */
+const SHORT = 2;
+
+function better(wasm: number | null, webgpu: number | null): Choice {
+  if (webgpu === null) return { side: 'wasm', why: 'does not fit' };
+  if (wasm === null) return { side: 'webgpu', why: 'does not fit' };
+  return { side: webgpu < wasm ? 'webgpu' : 'wasm', why: 'measured', wasm, webgpu };
+}
+
 type Feeds = Readonly<Record<string, Tensor>>;
 
 export const isLoss = (error: unknown): error is LensletError =>
@@ -116,29 +125,41 @@ export class HybridExecutable implements Executable {
   }
 
   async #choose(feeds: Feeds): Promise<Choice> {
-    const { use = 'measure', memory } = this.backend.options;
-    const gpu = await this.backend.gpu();
-    if (!gpu) return { side: 'wasm', why: 'no GPU' };
-    if (use === 'webgpu') return { side: 'webgpu', why: 'asked for' };
-    if (gpu.adapter.software) return { side: 'wasm', why: 'software GPU' };
-    const key = `${gpu.adapter.description} ${fingerprint(this.graph)}`;
-    const known = this.backend.choices.get(key) ?? memory?.get(key);
-    const choice = known ? { ...known, why: 'remembered' as const } : await this.#measure(gpu, feeds);
-    if (!known) memory?.set(key, choice);
-    this.backend.choices.set(key, choice);
+    const plan = fingerprint(this.graph);
+    const choice = await this.#decide(plan, feeds);
+    this.backend.choices.set(plan, choice);
     return choice;
   }
 
-  async #measure(gpu: Backend, feeds: Feeds): Promise<Choice> {
+  async #decide(plan: string, feeds: Feeds): Promise<Choice> {
+    const { use = 'measure', memory } = this.backend.options;
+    if (use === 'webgpu') {
+      return (await this.backend.gpu())
+        ? { side: 'webgpu', why: 'asked for' }
+        : { side: 'wasm', why: 'no GPU' };
+    }
+    const values = await this.#values();
+    const wasm = await measure(this.backend.wasm, this.graph, values, feeds);
+    if (wasm !== null && wasm < SHORT) return { side: 'wasm', why: 'short', wasm };
+    const gpu = await this.backend.gpu();
+    const alone = wasm === null ? {} : { wasm };
+    if (!gpu) return { side: 'wasm', why: 'no GPU', ...alone };
+    if (gpu.adapter.software) return { side: 'wasm', why: 'software GPU', ...alone };
+    const key = `${gpu.adapter.description} ${plan}`;
+    const known = memory?.get(key);
+    if (known) return { ...known, why: 'remembered' };
+    const webgpu = await measure(gpu, this.graph, values, feeds);
+    const choice = better(wasm, webgpu);
+    memory?.set(key, choice);
+    return choice;
+  }
+
+  async #values(): Promise<Map<string, Tensor>> {
     const values = new Map<string, Tensor>();
     await this.store.bring(this.graph.variables.keys(), 'wasm');
     for (const name of this.graph.variables.keys())
       values.set(name, await this.store.side('wasm').read(name));
-    const wasm = await measure(this.backend.wasm, this.graph, values, feeds);
-    const webgpu = await measure(gpu, this.graph, values, feeds);
-    if (webgpu === null) return { side: 'wasm', why: 'does not fit' };
-    if (wasm === null) return { side: 'webgpu', why: 'does not fit' };
-    return { side: webgpu < wasm ? 'webgpu' : 'wasm', why: 'measured', wasm, webgpu };
+    return values;
   }
 
   dispose(): void {

@@ -22,9 +22,10 @@ export interface Choice {
     | 'measured'
     | 'remembered'
     | 'asked for'
+    /** So short on WASM that no GPU could answer sooner; none was opened. */
+    | 'short'
     | 'no GPU'
     | 'software GPU'
-    | 'GPU lost'
     | 'does not fit';
   /** Milliseconds of a run with its inputs and outputs, where measured. */
   readonly wasm?: number;

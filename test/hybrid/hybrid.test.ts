@@ -1,20 +1,18 @@
 /** Choice of the side, and what happens when the GPU is lost at any step. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lenet5Modern, makeCifarNet } from '../../models/index.ts';
+import { lenet5Modern } from '../../models/index.ts';
 import { LensletError } from '../../src/core/error.ts';
 import { tensor } from '../../src/core/tensor.ts';
-import { fitCanvas } from '../../src/data/dataset.ts';
-import { syntheticDigits } from '../../src/data/digits.ts';
 import { type Choice, HybridBackend, type HybridOptions } from '../../src/hybrid/index.ts';
 import { Session } from '../../src/session.ts';
-import { fit } from '../../src/train/fit.ts';
 import { sgd } from '../../src/train/optimizer.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import type { WasmBackend } from '../../src/wasm/index.ts';
 import { createBackend } from '../../workers/node.ts';
 import { randomTensor } from '../op.ts';
 import { FakeGpu } from './fake-gpu.ts';
+import { STEPS, trainResidual } from './residual-run.ts';
 
 const MEMORY = 128 * 1024 * 1024;
 let wasm: WasmBackend;
@@ -34,6 +32,8 @@ const hybrid = (gpu: () => FakeGpu, more: Partial<HybridOptions> = {}): HybridBa
   new HybridBackend({ wasm, openGpu: async () => gpu(), ...more });
 
 const x = randomTensor('x', [2, 1, 32, 32]);
+/** Work of some milliseconds. */
+const many = randomTensor('many', [512, 1, 32, 32]);
 
 describe('the choice', () => {
   it('is the GPU where it was asked for', async () => {
@@ -49,36 +49,48 @@ describe('the choice', () => {
 
   it('is never a software GPU by itself', async () => {
     const gpu = new FakeGpu(behind, { description: 'fake', software: true });
-    const session = await Session.create(
-      lenet5Modern,
-      hybrid(() => gpu),
-    );
-    await session.infer(x);
+    const backend = hybrid(() => gpu);
+    const session = await Session.create(lenet5Modern, backend);
+    await session.infer(many);
     expect(gpu.runs).toBe(0);
+    expect([...backend.choices.values()]).toMatchObject([{ side: 'wasm', why: 'software GPU' }]);
+    await session.dispose();
+  });
+
+  it('is WASM, and no GPU is opened, for work that is over sooner than a GPU answers', async () => {
+    let opened = 0;
+    const backend = hybrid(() => {
+      opened++;
+      return new FakeGpu(behind);
+    });
+    const session = await Session.create(lenet5Modern, backend);
+    await session.infer(x);
+    expect(opened).toBe(0);
+    expect([...backend.choices.values()]).toMatchObject([{ side: 'wasm', why: 'short' }]);
     await session.dispose();
   });
 
   it('is what was measured, once for each plan, and remembered', async () => {
     const memory = new Map<string, Choice>();
-    const slow = new FakeGpu(behind, undefined, 20);
+    const slow = new FakeGpu(behind, undefined, 400);
     const backend = hybrid(() => slow, { memory });
     const session = await Session.create(lenet5Modern, backend);
-    await session.infer(x);
+    await session.infer(many);
     const measuring = slow.runs;
     expect(measuring).toBeGreaterThan(1);
-    await session.infer(x);
+    await session.infer(many);
     expect(slow.runs).toBe(measuring);
     const [choice] = [...backend.choices.values()];
     expect(choice).toMatchObject({ side: 'wasm', why: 'measured' });
     expect(choice!.webgpu).toBeGreaterThan(choice!.wasm!);
     await session.dispose();
 
-    const again = new FakeGpu(behind, undefined, 20);
+    const again = new FakeGpu(behind, undefined, 400);
     const other = await Session.create(
       lenet5Modern,
       hybrid(() => again, { memory }),
     );
-    await other.infer(x);
+    await other.infer(many);
     expect(again.runs).toBe(0);
     await other.dispose();
   });
@@ -139,40 +151,16 @@ describe('a lost GPU', () => {
   });
 });
 
-/** A small residual net with batch norm and momentum: 3 epochs of 5 steps. */
-const net = {
-  ...makeCifarNet(8, { width: 4, classes: '0123456789'.split('') }),
-  input: [3, 16, 16] as const,
-};
-const digits = fitCanvas(syntheticDigits({ count: 40, seed: 2 }), 32, 32);
-const pixels = new Uint8Array(40 * 3 * 256).map((_, i) => digits.pixels[(i * 13) % digits.pixels.length]!);
-const train = { ...digits, channels: 3, height: 16, width: 16, pixels };
-
-async function run(backend: HybridBackend) {
-  const rewinds: number[] = [];
-  const losses = new Map<number, number>();
-  const session = await Session.create(net, backend, { seed: 9 });
-  const report = await fit(session, {
-    ...{ train, validation: train, epochs: 3, batch: 8, lr: 0.05, schedule: 'cosine', seed: 3, patience: 0 },
-    optimizer: sgd({ momentum: 0.9, weightDecay: 1e-4 }),
-    onRewind: (step) => rewinds.push(step),
-    onStep: ({ step, loss }) => losses.set(step, loss),
-  });
-  const weights = await session.stateDict({ optimizer: true });
-  await session.dispose();
-  return { report, weights, losses, rewinds };
-}
-
 describe('training', () => {
   it('comes to the same weights, however often and whenever the GPU is lost', async () => {
-    const undisturbed = await run(hybrid(() => new FakeGpu(behind), { use: 'webgpu' }));
+    const undisturbed = await trainResidual(hybrid(() => new FakeGpu(behind), { use: 'webgpu' }));
     expect(undisturbed.rewinds).toEqual([]);
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 6 }),
+        fc.array(fc.integer({ min: 1, max: STEPS + 5 }), { minLength: 1, maxLength: 6 }),
         async (fatal) => {
           let opened = 0;
-          const disturbed = await run(
+          const disturbed = await trainResidual(
             hybrid(() => new FakeGpu(behind, undefined, 0, fatal[opened++] ?? Number.POSITIVE_INFINITY), {
               use: 'webgpu',
             }),
