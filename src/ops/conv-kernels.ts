@@ -7,7 +7,6 @@ import { isStaticValue, type Value } from '../ir/graph.ts';
 import { type Buffer, i32, read, scratch, type WasmKernel, write } from '../ir/kernel.ts';
 import { type ConvEpilogue, type ConvGeometry, convArgs } from './conv-shape.ts';
 import {
-  DIRECT_PANEL_ROWS,
   depthwiseGradKernel,
   depthwiseGradTiling,
   depthwiseKernel,
@@ -15,7 +14,7 @@ import {
   directGradKernel,
   directGradRows,
   directKernel,
-  directRows,
+  directTiling,
 } from './direct-kernels.ts';
 import { evenBlock, gemmKernels, linearKernels, PANEL_ROWS, panelCount, tileMacs } from './gemm-kernels.ts';
 import { winogradGradKernel, winogradGradTiling, winogradKernels, winogradSize } from './winograd-kernels.ts';
@@ -139,9 +138,6 @@ function padCopy(x: Buffer, s: ConvGeometry): { copy: Buffer; kernel: WasmKernel
   };
 }
 
-/** Rows of a panel of the weights that `convProduct` takes. */
-const panelRows = (s: ConvGeometry): number => (directRows(s) ? DIRECT_PANEL_ROWS : PANEL_ROWS);
-
 /** The product itself, from weights packed already. */
 function convProduct(
   x: Buffer,
@@ -152,8 +148,8 @@ function convProduct(
   e: ConvEpilogue,
   limit: number,
 ): WasmKernel[] {
-  const rows = directRows(s);
-  if (rows) return [directKernel(x, a, bias, y, s, e, rows)];
+  const direct = directTiling(s);
+  if (direct) return [directKernel(x, a, bias, y, s, e, direct)];
   const tiling = convTiling(s);
   const padded = outside(s);
   const t = padded ? fitted(s, tiling, limit) : tiling;
@@ -197,7 +193,7 @@ export function convKernels(
     [s.kw, 1],
   ] as const;
   const { packed, kernel } = packWeights(w, s.g, s.m * k, {
-    most: panelRows(s),
+    most: PANEL_ROWS,
     offset: 0,
     m: s.m,
     row: k,
@@ -250,7 +246,7 @@ export function convTransposeKernels(
       [s.kw, -1],
     ] as const;
     const { packed, kernel } = packWeights(w, s.g, step, {
-      most: panelRows(back),
+      most: PANEL_ROWS,
       offset: taps - 1,
       m: s.c,
       row: taps,

@@ -7,9 +7,6 @@ import { evenBlock, tileMacs } from './gemm-kernels.ts';
 /** Padded rows of a tile, and of a step of the filter gradient, are to stay in the first-level cache. */
 const CACHE_BYTES = 32768;
 
-/** Channels of a panel of packed weights at most. */
-export const DIRECT_PANEL_ROWS = 4;
-
 const isDirect = (s: ConvGeometry): boolean => s.sh * s.sw === 1 && s.kh * s.kw > 1;
 
 /** Bytes of the padded rows that `rows` output rows read of one channel, laid out by column modulo the stride. */
@@ -81,12 +78,33 @@ function rowsFor(oh: number, most: number, limit: number, bytes: (rows: number) 
   return bytes(rows) <= limit ? rows : null;
 }
 
-/** Rows of a tile, or null where gathering is faster: the more output channels, the more share what is gathered. */
-export function directRows(s: ConvGeometry): number | null {
+export interface DirectTiling {
+  /** Rows of a tile. */
+  readonly rows: number;
+  /** Whether rows are copied once for each tap of a row: pixels then run from row to row and leave no lanes idle. */
+  readonly shifted: boolean;
+}
+
+/** Cycles of a row of a tile, roughly: two products of four lanes or two thirds of a copy in one. */
+function directCost(s: ConvGeometry, { rows, shifted }: DirectTiling): number {
+  const quads = s.ow / 4;
+  const products = s.m * s.c * s.kh * s.kw * rows * (shifted ? quads : Math.ceil(quads));
+  const copies = s.c * (rows + (s.kh - 1) * s.dh) * Math.ceil(quads) * (shifted ? s.kw : 1);
+  return (products / 2 + 1.5 * copies) / rows;
+}
+
+/** Null where gathering is faster: the more output channels, the more share what is gathered. */
+export function directTiling(s: ConvGeometry): DirectTiling | null {
   if (!isDirect(s) || s.m > (s.kw >= 5 ? 16 : 8)) return null;
   const perRow = s.m * s.c * s.kh * s.kw * s.ow;
   const most = evenBlock(s.oh, tileMacs(s.n * s.g * s.oh * perRow) / perRow, 1);
-  return rowsFor(s.oh, most, CACHE_BYTES, (rows) => inputBytes(s, rows));
+  const shiftedBytes = (rows: number) => 4 * s.c * s.kw * (rows + (s.kh - 1) * s.dh) * s.ow;
+  const tilings = [false, true].flatMap((shifted) => {
+    const bytes = shifted ? shiftedBytes : (rows: number) => inputBytes(s, rows);
+    const rows = rowsFor(s.oh, most, CACHE_BYTES, bytes);
+    return rows ? [{ rows, shifted }] : [];
+  });
+  return tilings.sort((a, b) => directCost(s, a) - directCost(s, b))[0] ?? null;
 }
 
 /** y = activation(conv(x, weights) + bias) from packed weights. */
@@ -97,9 +115,17 @@ export function directKernel(
   y: Buffer,
   s: ConvGeometry,
   e: ConvEpilogue,
-  rows: number,
+  { rows, shifted }: DirectTiling,
 ): WasmKernel {
-  const args = [read(x), read(packed), read(bias), write(y), ...convArgs(s, e), i32(rows)];
+  const args = [
+    read(x),
+    read(packed),
+    read(bias),
+    write(y),
+    ...convArgs(s, e),
+    i32(rows),
+    i32(shifted ? 1 : 0),
+  ];
   return { opcode: Opcode.CONV_DIRECT, tiles: s.n * s.g * Math.ceil(s.oh / rows), args };
 }
 
