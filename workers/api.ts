@@ -5,7 +5,6 @@
 
 /** What the machine offers and what was chosen. */
 export interface Capabilities {
-  readonly backend: string;
   readonly threads: number;
   /** Which of the three WASM binaries runs. */
   readonly binary: 'simd' | 'threads' | 'relaxed';
@@ -13,6 +12,32 @@ export interface Capabilities {
   readonly memoryBytes: number;
   /** False where the browser lets a page keep nothing: models and runs last as long as the page. */
   readonly keeps: boolean;
+}
+
+export interface WorkChoice {
+  /** The network's title. */
+  readonly title: string;
+  readonly batch: number;
+  readonly training: boolean;
+  readonly choice: {
+    readonly side: 'wasm' | 'webgpu';
+    readonly why:
+      | 'measured'
+      | 'remembered'
+      | 'asked for'
+      | 'short'
+      | 'no GPU'
+      | 'software GPU'
+      | 'does not fit';
+    /** Milliseconds of a run, where measured. */
+    readonly wasm?: number;
+    readonly webgpu?: number;
+  };
+}
+
+export interface Devices {
+  readonly gpu: { readonly description: string; readonly software: boolean } | null;
+  readonly work: readonly WorkChoice[];
 }
 
 /** Channels × height × width. */
@@ -299,6 +324,8 @@ export interface TrainListener {
 /** Every method rejects with an Error whose message says what to do; the engine stays usable. */
 export interface Engine {
   capabilities(): Promise<Capabilities>;
+  /** Opens the GPU and measures work of different size on both sides: some seconds. */
+  devices(): Promise<Devices>;
   networks(): Promise<readonly NetworkSummary[]>;
 
   models(): Promise<readonly ModelSummary[]>;

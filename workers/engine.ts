@@ -2,16 +2,16 @@
 import { expose, transfer } from 'comlink';
 import { models } from '../models/index.ts';
 import { check } from '../src/core/error.ts';
+import type { HybridBackend } from '../src/hybrid/index.ts';
 import { writeSafetensors } from '../src/io/safetensors.ts';
 import { describeLayers } from '../src/plan/describe.ts';
 import { Session } from '../src/session.ts';
-import type { WasmBackend } from '../src/wasm/index.ts';
 import type * as api from './api.ts';
 import { DataShelf } from './app/data-shelf.ts';
 import { Library } from './app/library.ts';
 import { graphOf, Shelf } from './app/shelf.ts';
 import { Training } from './app/training.ts';
-import { createBackend } from './browser.ts';
+import { createAutoBackend } from './browser-auto.ts';
 import { predictDigit } from './digits.ts';
 
 /** Sessions that are kept open; those used longest ago are closed first. */
@@ -23,7 +23,7 @@ const transferred = (bytes: Uint8Array): ArrayBuffer => {
 };
 
 class LocalEngine implements api.Engine {
-  readonly #backend: Promise<WasmBackend> = createBackend();
+  readonly #backend: Promise<HybridBackend> = createAutoBackend();
   readonly #library = Library.open();
   readonly #shelf = new Shelf(this.#library);
   readonly #data = new DataShelf(this.#library);
@@ -36,15 +36,21 @@ class LocalEngine implements api.Engine {
   }
 
   async capabilities(): Promise<api.Capabilities> {
-    const backend = await this.#backend;
+    const { wasm } = await this.#backend;
     return {
-      backend: backend.name,
-      threads: backend.threads,
-      binary: backend.binary,
+      threads: wasm.threads,
+      binary: wasm.binary,
       crossOriginIsolated: globalThis.crossOriginIsolated,
-      memoryBytes: backend.memoryBytes,
+      memoryBytes: wasm.memoryBytes,
       keeps: (await this.#library).keeps,
     };
+  }
+
+  async devices(): Promise<api.Devices> {
+    const [backend, { measureWork }] = await Promise.all([this.#backend, import('./work.ts')]);
+    const gpu = await backend.gpu();
+    const work = await measureWork(backend);
+    return { gpu: gpu?.adapter ?? null, work };
   }
 
   async networks(): Promise<readonly api.NetworkSummary[]> {

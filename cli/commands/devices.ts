@@ -1,24 +1,10 @@
 /** lenslet devices: what this machine computes with, what is chosen for which work, and why. */
 import { availableParallelism, cpus } from 'node:os';
 import type { Command } from 'commander';
-import { modelByName } from '../../models/index.ts';
-import { tensor } from '../../src/core/tensor.ts';
-import type { Choice, HybridBackend } from '../../src/hybrid/index.ts';
-import { Session } from '../../src/session.ts';
-import { sgd } from '../../src/train/optimizer.ts';
-import { Trainer } from '../../src/train/trainer.ts';
-import type { WasmBackend } from '../../src/wasm/index.ts';
 import { createAutoBackend } from '../../workers/node-auto.ts';
 import { createWebgpuBackend } from '../../workers/node-webgpu.ts';
+import { measureWork, type WorkChoice } from '../../workers/work.ts';
 import { print, printJson, table } from '../table.ts';
-
-/** Work of different size, from a drawn digit to a training step. */
-const WORK = [
-  { model: 'lenet5-modern', batch: 1, training: false },
-  { model: 'lenet5-modern', batch: 64, training: true },
-  { model: 'cifar-resnet20', batch: 32, training: false },
-  { model: 'cifar-resnet20', batch: 32, training: true },
-] as const;
 
 export function devicesCommand(program: Command): void {
   program
@@ -28,23 +14,17 @@ export function devicesCommand(program: Command): void {
     .action(run);
 }
 
-interface Row {
-  readonly work: string;
-  readonly choice: Choice;
-}
-
 async function run({ json }: { readonly json?: boolean }): Promise<void> {
   const backend = await createAutoBackend();
   try {
     const gpu = await describeGpu();
-    const { binary, threads, memoryBytes } = backend.wasm as WasmBackend;
+    const { binary, threads, memoryBytes } = backend.wasm;
     const processor = {
       name: cpus()[0]?.model ?? 'unknown',
       cores: availableParallelism(),
       ...{ threads, binary, memoryBytes },
     };
-    const rows: Row[] = [];
-    for (const work of WORK) rows.push(await choose(backend, work));
+    const rows = await measureWork(backend);
     if (json) printJson({ processor, gpu, choices: rows });
     else show(processor, gpu, rows);
   } finally {
@@ -69,26 +49,6 @@ async function describeGpu() {
   }
 }
 
-async function choose(
-  backend: HybridBackend,
-  { model: name, batch, training }: (typeof WORK)[number],
-): Promise<Row> {
-  const model = modelByName(name);
-  const session = await Session.create(model, backend);
-  const x = tensor([batch, ...model.input]);
-  backend.choices.clear();
-  if (training) {
-    const labels = tensor([batch], new Int32Array(batch));
-    await new Trainer(session, sgd({ momentum: 0.9 })).step({ x, labels }, 1e-3, 1);
-  } else await session.infer(x);
-  await session.dispose();
-  const [choice] = backend.choices.values();
-  return {
-    work: `${model.title}, ${training ? 'training step' : 'inference'}, batch ${batch}`,
-    choice: choice as Choice,
-  };
-}
-
 const ms = (time: number | undefined): string => (time === undefined ? '–' : `${time.toPrecision(3)} ms`);
 
 function show(
@@ -99,7 +59,7 @@ function show(
     readonly binary: string;
   },
   gpu: Awaited<ReturnType<typeof describeGpu>>,
-  rows: readonly Row[],
+  rows: readonly WorkChoice[],
 ): void {
   print(
     `Processor  ${processor.name}, ${processor.cores} cores: ${processor.threads} threads, binary "${processor.binary}"`,
@@ -113,7 +73,13 @@ function show(
   print(
     table(
       ['work', 'runs on', 'because', 'WASM', 'WebGPU'],
-      rows.map(({ work, choice }) => [work, choice.side, choice.why, ms(choice.wasm), ms(choice.webgpu)]),
+      rows.map(({ title, batch, training, choice }) => [
+        `${title}, ${training ? 'training step' : 'inference'}, batch ${batch}`,
+        choice.side,
+        choice.why,
+        ms(choice.wasm),
+        ms(choice.webgpu),
+      ]),
     ),
   );
 }

@@ -1,6 +1,9 @@
-import { capabilities } from '../engine.ts';
+import { useSignal } from '@preact/signals';
+import type { Devices } from '../../workers/api.ts';
+import { capabilities, engine, messageOf } from '../engine.ts';
 import { number, t } from '../i18n/index.ts';
 import { offlineReady } from '../register.ts';
+import { Alert } from '../ui/controls.tsx';
 
 /** What the engine found on this device, in plain words. */
 export default function DevicePage() {
@@ -52,6 +55,62 @@ export default function DevicePage() {
           <dd class="quiet">{offlineReady.value ? text.offlineReady : text.offlineNot}</dd>
         </div>
       </dl>
+      <Sides />
     </div>
+  );
+}
+
+/** Processor or GPU: which is faster for which work, measured when asked for. */
+function Sides() {
+  const text = t.value.device;
+  const found = useSignal<Devices | null>(null);
+  const busy = useSignal(false);
+  const failure = useSignal<string | null>(null);
+  const measure = async () => {
+    busy.value = true;
+    failure.value = null;
+    try {
+      found.value = await engine.devices();
+    } catch (error) {
+      failure.value = messageOf(error);
+    } finally {
+      busy.value = false;
+    }
+  };
+  return (
+    <section class="card sides" aria-labelledby="sides-heading">
+      <h2 id="sides-heading">{text.sides}</h2>
+      <p class="quiet">{text.sidesText}</p>
+      {failure.value && <Alert text={text.sidesFailed} detail={failure.value} />}
+      {found.value && <Work {...found.value} />}
+      <button type="button" class="button" disabled={busy.value} onClick={() => void measure()}>
+        {busy.value ? text.measuring : text.measure}
+      </button>
+    </section>
+  );
+}
+
+function Work({ gpu, work }: Devices) {
+  const text = t.value.device;
+  const ms = (time: number | undefined) => (time === undefined ? '–' : number(time, 2));
+  return (
+    <>
+      <p data-testid="gpu">
+        {gpu === null ? text.noGpu : gpu.software ? text.softwareGpu(gpu.description) : gpu.description}
+      </p>
+      <ul class="work">
+        {work.map(({ title, batch, training, choice }) => (
+          <li key={`${title} ${training}`}>
+            <strong>
+              {title}, {training ? text.trainingStep : text.inference}, {batch}
+            </strong>
+            <span>
+              {choice.side === 'wasm' ? 'WASM' : 'WebGPU'}: {text.reasons[choice.why]}
+            </span>
+            <span class="quiet">{text.times(ms(choice.wasm), ms(choice.webgpu))}</span>
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }

@@ -127,6 +127,7 @@ export class HybridExecutable implements Executable {
   async #choose(feeds: Feeds): Promise<Choice> {
     const plan = fingerprint(this.graph);
     const choice = await this.#decide(plan, feeds);
+    this.backend.choices.delete(plan);
     this.backend.choices.set(plan, choice);
     return choice;
   }

@@ -5,6 +5,7 @@
 import type { Backend, Executable, VariableStore } from '../backend.ts';
 import { check, type LensletError } from '../core/error.ts';
 import type { Graph } from '../ir/graph.ts';
+import type { WasmBackend } from '../wasm/index.ts';
 import { HybridExecutable } from './executable.ts';
 import { HybridStore, type Side } from './store.ts';
 
@@ -33,7 +34,7 @@ export interface Choice {
 }
 
 export interface HybridOptions {
-  readonly wasm: Backend;
+  readonly wasm: WasmBackend;
   /**
    * Opens the GPU; called again after it was lost.
    * @throws LensletError 'unsupported' where there is none
@@ -54,7 +55,7 @@ export class HybridBackend implements Backend {
   readonly name = 'auto';
   /** Variables can be lost with the GPU while the backend goes on: long runs keep copies. */
   readonly mayLose = true;
-  /** What was decided, by the plan's key. */
+  /** What was decided, by the plan's fingerprint, the latest last. */
   readonly choices = new Map<string, Choice>();
   readonly #stores = new Set<WeakRef<HybridStore>>();
   #gpu: Promise<GpuBackend | null> | null = null;
@@ -62,7 +63,7 @@ export class HybridBackend implements Backend {
 
   constructor(readonly options: HybridOptions) {}
 
-  get wasm(): Backend {
+  get wasm(): WasmBackend {
     return this.options.wasm;
   }
 

@@ -1,7 +1,7 @@
 /** Runs one after the other: starting, going on, and what becomes of them. */
+import type { Backend } from '../../src/backend.ts';
 import { check, LensletError } from '../../src/core/error.ts';
 import { Session } from '../../src/session.ts';
-import type { WasmBackend } from '../../src/wasm/index.ts';
 import type { ResumableRun, RunLog, TrainListener, TrainOptions, TrainReport } from '../api.ts';
 import { loadData, Run, type RunStart, startFrom } from '../run.ts';
 import type { DataParts } from './data-file.ts';
@@ -16,7 +16,7 @@ export class Training {
   #stopAtOnce = false;
 
   constructor(
-    private readonly backend: Promise<WasmBackend>,
+    private readonly backend: Promise<Backend>,
     private readonly library: Promise<Library>,
     private readonly shelf: Shelf,
   ) {}

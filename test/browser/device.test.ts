@@ -1,0 +1,31 @@
+import type { Browser } from 'playwright';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { launch, openApp, PHONE, problemsOf, type Site, serveApp } from './app.ts';
+
+let browser: Browser;
+let site: Site;
+
+beforeAll(async () => {
+  [browser, site] = await Promise.all([launch(), serveApp(true)]);
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+});
+
+it('the device page measures which side is faster for which work', async () => {
+  const page = await openApp(browser, site, PHONE);
+  await page.goto(`${site.url}#/device`);
+  const problems = problemsOf(page);
+  await page.getByRole('button', { name: 'Measure here' }).click();
+  const rows = page.locator('.work li');
+  await rows.first().waitFor({ timeout: 60_000 });
+  expect(await rows.count()).toBe(4);
+  const texts = await rows.allTextContents();
+  expect(texts[0]).toMatch(/LeNet-5.*inference, 1WASM: over sooner than a GPU answersWASM 0\.\d+ ms/);
+  expect(texts[3]).toMatch(/ResNet-20.*training step, 32(WASM|WebGPU): /);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(PHONE.viewport!.width);
+  expect(problems).toEqual([]);
+  await page.context().close();
+});
