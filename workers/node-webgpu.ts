@@ -1,5 +1,6 @@
 /** The WebGPU backend in Node, through the optional package `webgpu` (Dawn). */
 import { LensletError } from '../src/core/error.ts';
+import type { GpuTraits } from '../src/ir/kernel.ts';
 import { WebgpuBackend } from '../src/webgpu/index.ts';
 
 /** What the package exports. */
@@ -11,6 +12,8 @@ interface Dawn {
 export interface WebgpuOptions {
   /** A part of the name of the adapter to use. Default: what the system prefers. */
   readonly adapter?: string;
+  /** For tests: shaders for another GPU. */
+  readonly traits?: GpuTraits;
 }
 
 /** Dawn's instances by their flags, kept for good: the process crashes when one with a device is collected. */
@@ -20,7 +23,10 @@ const instances = new Map<string, GPU>();
  * The WebGPU backend on this machine.
  * @throws LensletError 'unsupported' when the package is not installed or there is no adapter
  */
-export async function createWebgpuBackend({ adapter: name }: WebgpuOptions = {}): Promise<WebgpuBackend> {
+export async function createWebgpuBackend({
+  adapter: name,
+  traits,
+}: WebgpuOptions = {}): Promise<WebgpuBackend> {
   const { create } = await dawn();
   let adapter: GPUAdapter | null;
   try {
@@ -37,7 +43,7 @@ export async function createWebgpuBackend({ adapter: name }: WebgpuOptions = {})
       'No GPU was found: WebGPU in Node needs a driver for Vulkan (and libvulkan.so.1), Metal or Direct3D 12.',
     );
   }
-  return WebgpuBackend.create(adapter);
+  return WebgpuBackend.create(adapter, traits);
 }
 
 async function dawn(): Promise<Dawn> {

@@ -14,27 +14,8 @@ import {
 } from '../ir/kernel.ts';
 import type { Epilogue } from './conv-shape.ts';
 import { activationFunctionWgsl } from './elementwise-wgsl.ts';
-import { evenTile, GROUP, offsets, pick, range, uint, vectors, XYZW } from './wgsl.ts';
-
-/** Strides in elements. */
-interface Operand {
-  readonly row: number;
-  readonly column: number;
-}
-
-export interface ProductShape {
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  readonly a: Operand;
-  readonly b: Operand;
-  /** The matrices of a batch: dimensions over which they are counted, strides of both operands. */
-  readonly batch?: {
-    readonly dims: readonly number[];
-    readonly a: readonly number[];
-    readonly b: readonly number[];
-  };
-}
+import { type ProductShape, stores, tiledShader } from './gemm-tiled-webgpu.ts';
+import { evenTile, GROUP, offsets, range, uint, vectors, XYZW } from './wgsl.ts';
 
 interface Tile {
   readonly rows: number;
@@ -48,6 +29,9 @@ function tileOf({ m, n }: ProductShape, gpu: GpuTraits): Tile {
   const shared = gpu.subgroup === 4 && m >= 4;
   return { rows: evenTile(m, shared ? 32 : 8), vectors: n > 16 ? 2 : 1, shared };
 }
+
+/** Sizes from which tiles of workgroups are filled well enough. */
+const TILED = 32;
 
 type Layout = 'along k' | 'across' | 'scalar';
 
@@ -141,6 +125,7 @@ export function gemmShader(
   gpu: GpuTraits,
 ): WebgpuKernel {
   const { dims, a: az, b: bz } = s.batch ?? { dims: [], a: [], b: [] };
+  if (gpu.subgroup !== 4 && Math.min(s.m, s.n, s.k) >= TILED) return tiledShader(a, b, bias, y, s, e);
   const t = tileOf(s, gpu);
   const aLayout = layoutOf(s.a.column, s.a.row, az);
   const bLayout = layoutOf(s.b.row, s.b.column, bz);
@@ -206,21 +191,4 @@ function starts(s: ProductShape, t: Tile, bias: Buffer | null): string[] {
   });
   const sums = range(t.rows).flatMap((row) => range(t.vectors).map((v) => `var s${row}_${v} = first${v};`));
   return [...rows, ...columns, ...quads, ...biases, ...sums];
-}
-
-function stores(s: ProductShape, t: Tile): string[] {
-  const n = uint(s.n);
-  const each = range(t.vectors).map((v) => {
-    const column = `column + ${4 * v}`;
-    if (s.n % 4 === 0) return `if (${column} < ${n}) { y[(at + ${4 * v}) >> 2] = activate(v${v}); }`;
-    return `{ let v = activate(v${v});
-for (var j = 0u; j < min(4, ${n} - min(${column}, ${n})); j++) { y[at + ${4 * v} + j] = v[j]; } }`;
-  });
-  return [
-    `for (var i = 0u; i < min(${t.rows}, ${uint(s.m)} - row); i++) {`,
-    ...pick('i', t.rows, t.vectors),
-    `let at = z * ${uint(s.m * s.n)} + (row + i) * ${n} + column;`,
-    ...each,
-    '}',
-  ];
 }

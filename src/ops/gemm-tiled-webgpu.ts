@@ -1,0 +1,148 @@
+/**
+ * The shader of large matrix products on GPUs: a workgroup makes 64 × 64 results from tiles of both operands in its
+ * memory, an invocation 8 × 8 of them in registers.
+ */
+import { sizeOf } from '../core/tensor.ts';
+import { type Buffer, reads, type WebgpuKernel, writes } from '../ir/kernel.ts';
+import type { Epilogue } from './conv-shape.ts';
+import { activationFunctionWgsl } from './elementwise-wgsl.ts';
+import { GROUP, offsets, pick, range, uint } from './wgsl.ts';
+
+/** Strides in elements. */
+interface Operand {
+  readonly row: number;
+  readonly column: number;
+}
+
+export interface ProductShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly a: Operand;
+  readonly b: Operand;
+  /** The matrices of a batch: dimensions over which they are counted, strides of both operands. */
+  readonly batch?: {
+    readonly dims: readonly number[];
+    readonly a: readonly number[];
+    readonly b: readonly number[];
+  };
+}
+
+/** Rows and columns of a workgroup's tile, and how deep its share of k is. */
+const SIDE = 64;
+const DEPTH = 16;
+/** Columns between an invocation's two vectors: neighbours read neighbours. */
+const SPREAD = SIDE / 2;
+
+/**
+ * Statements that fetch a tile as [k][row or column], zero outside the matrix. Neighbours fetch what lies beside each
+ * other in memory.
+ */
+function fetch(to: string, { name, at, first, count, step, kStep }: Fetched, k: number): string {
+  const alongK = kStep === 1;
+  return `for (var i = local; i < ${SIDE * DEPTH}; i += ${GROUP}) {
+      let line = ${alongK ? `i / ${DEPTH}` : `i % ${SIDE}`};
+      let deep = ${alongK ? `i % ${DEPTH}` : `i / ${SIDE}`};
+      let place = ${at} + (${first} + line) * ${uint(step)} + (k + deep) * ${uint(kStep)};
+      let inside = ${first} + line < ${uint(count)} && k + deep < ${uint(k)};
+      ${to}[deep * ${SIDE} + line] = select(0f, ${name}[place], inside);
+    }`;
+}
+
+interface Fetched {
+  readonly name: string;
+  /** The matrix of the batch. */
+  readonly at: string;
+  /** The tile's first row of A or column of B, how many there are, the steps between them and along k. */
+  readonly first: string;
+  readonly count: number;
+  readonly step: number;
+  readonly kStep: number;
+}
+
+/** y […,m,n] = activation(a·b + bias[n]). */
+export function tiledShader(
+  a: Buffer,
+  b: Buffer,
+  bias: Buffer | null,
+  y: Buffer,
+  s: ProductShape,
+  e: Epilogue,
+): WebgpuKernel {
+  const { dims, a: az, b: bz } = s.batch ?? { dims: [], a: [], b: [] };
+  const [down, across] = [Math.ceil(s.m / SIDE), Math.ceil(s.n / SIDE)];
+  const matrices = sizeOf(dims);
+  const tile = { rows: 8, vectors: 2 };
+  const parts = (v: number) => range(4).map((j) => `bias[min(column + ${v * SPREAD + j}, ${uint(s.n - 1)})]`);
+  const wgsl = `
+var<workgroup> tileA: array<f32, ${SIDE * DEPTH}>;
+var<workgroup> tileB: array<f32, ${SIDE * DEPTH}>;
+${activationFunctionWgsl(e)}
+fn run(group: u32, local: u32) {
+  let z = group / ${uint(down * across)};
+  let firstRow = (group / ${uint(across)} % ${uint(down)}) * ${SIDE};
+  let firstColumn = (group % ${uint(across)}) * ${SIDE};
+  ${offsets('z', dims, { pa: { strides: az }, pb: { strides: bz } })}
+  let rowAt = (local / 8) * 8;
+  let columnAt = (local % 8) * 4;
+  let row = firstRow + rowAt;
+  let column = firstColumn + columnAt;
+  ${range(2)
+    .map((v) => `let first${v} = ${bias ? `vec4f(${parts(v).join(', ')})` : 'vec4f()'};`)
+    .join('\n  ')}
+  ${range(8)
+    .flatMap((r) => range(2).map((v) => `var s${r}_${v} = first${v};`))
+    .join('\n  ')}
+  for (var k = 0u; k < ${uint(s.k)}; k += ${DEPTH}) {
+    ${fetch('tileA', { name: 'a', at: 'pa', first: 'firstRow', count: s.m, step: s.a.row, kStep: s.a.column }, s.k)}
+    ${fetch('tileB', { name: 'b', at: 'pb', first: 'firstColumn', count: s.n, step: s.b.column, kStep: s.b.row }, s.k)}
+    workgroupBarrier();
+    for (var deep = 0u; deep < ${DEPTH}; deep++) {
+      let ta = deep * ${SIDE} + rowAt;
+      let tb = deep * ${SIDE} + columnAt;
+      ${range(2)
+        .map(
+          (v) =>
+            `let b${v} = vec4f(${range(4)
+              .map((j) => `tileB[tb + ${v * SPREAD + j}]`)
+              .join(', ')});`,
+        )
+        .join('\n      ')}
+      ${range(8)
+        .map((r) => `let a${r} = tileA[ta + ${r}]; s${r}_0 += a${r} * b0; s${r}_1 += a${r} * b1;`)
+        .join('\n      ')}
+    }
+    workgroupBarrier();
+  }
+  if (row >= ${uint(s.m)}) { return; }
+${stores(s, tile, SPREAD).join('\n')}
+}`;
+  const args = [
+    ...[reads('a', a), reads('b', b), ...(bias ? [reads('bias', bias)] : [])],
+    writes('y', y, s.n % 4 ? 'f32' : 'vec4f', s.n % 4 ? undefined : (matrices * s.m * s.n) / 4),
+  ];
+  const macs = matrices * s.m * s.n * s.k;
+  return { wgsl, workgroups: matrices * down * across, size: GROUP, args, macs };
+}
+
+/** Stores of the rows from `row` and the columns from `column` on, one vector every `spread` columns. */
+export function stores(
+  s: ProductShape,
+  t: { readonly rows: number; readonly vectors: number },
+  spread = 4,
+): string[] {
+  const n = uint(s.n);
+  const each = range(t.vectors).map((v) => {
+    const column = `column + ${spread * v}`;
+    if (s.n % 4 === 0) return `if (${column} < ${n}) { y[(at + ${spread * v}) >> 2] = activate(v${v}); }`;
+    return `{ let v = activate(v${v});
+for (var j = 0u; j < min(4, ${n} - min(${column}, ${n})); j++) { y[at + ${spread * v} + j] = v[j]; } }`;
+  });
+  return [
+    `for (var i = 0u; i < min(${t.rows}, ${uint(s.m)} - row); i++) {`,
+    ...pick('i', t.rows, t.vectors),
+    `let at = z * ${uint(s.m * s.n)} + (row + i) * ${n} + column;`,
+    ...each,
+    '}',
+  ];
+}
