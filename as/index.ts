@@ -13,6 +13,10 @@ import { gemm } from "./gemm";
 import { batchNorm, batchNormGrad, channelAffine } from "./norm";
 import { dropout } from "./random";
 import { argReduce, cast, gather, gatherGrad, intBinary, poolIndices, select } from "./indexing";
+import { int8Conv } from "./int8-conv";
+import { int8Pack, int8WinogradFilter } from "./int8-pack";
+import { dequantize, int8Add, int8Pool, quantize } from "./int8-pool";
+import { int8Winograd } from "./int8-winograd";
 import { linear } from "./linear";
 import { localResponseNorm, localResponseNormGrad } from "./lrn";
 import { optimizer } from "./optimizer";
@@ -151,6 +155,14 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.GATHER_GRAD: return gatherGrad(r, tile);
     case Opcode.ARG_REDUCE: return argReduce(r, tile);
     case Opcode.POOL_INDICES: return poolIndices(r, tile);
+    case Opcode.INT8_PACK: return int8Pack(r, tile);
+    case Opcode.INT8_CONV: return int8Conv(r, tile, scratch);
+    case Opcode.INT8_WINOGRAD_FILTER: return int8WinogradFilter(r, tile, scratch);
+    case Opcode.INT8_WINOGRAD: return int8Winograd(r, tile, scratch);
+    case Opcode.QUANTIZE: return quantize(r, tile);
+    case Opcode.DEQUANTIZE: return dequantize(r, tile);
+    case Opcode.INT8_POOL: return int8Pool(r, tile);
+    case Opcode.INT8_ADD: return int8Add(r, tile);
     default: unreachable();
   }
 }

@@ -1,6 +1,6 @@
 /** lenslet info: what a network consists of and what it needs. */
 import type { Command } from 'commander';
-import { bytesOf } from '../../src/core/tensor.ts';
+import { bytesOf, type TensorType } from '../../src/core/tensor.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { Builder, type Model } from '../../src/nn/builder.ts';
 import { compile } from '../../src/plan/compile.ts';
@@ -91,7 +91,7 @@ function reportOn(model: Model, batch: number): Report {
 
 function memoryOf(graph: Graph, batch: number): Memory {
   const { memory } = compile(graph, wasmTarget);
-  const sum = (values: Iterable<{ readonly shape: readonly number[]; readonly dtype: 'f32' | 'i32' }>) =>
+  const sum = (values: Iterable<TensorType>) =>
     [...values].reduce((total, v) => total + bytesOf(v), 0);
   const variables = sum([...graph.variables.values()].map((v) => v.value));
   return { batch, variables, io: sum([...graph.inputs.values(), ...graph.outputs.values()]), ...memory };

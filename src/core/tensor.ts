@@ -1,7 +1,8 @@
 /** Host tensors: a type, a shape and a typed array in row-major order. Plain data, no methods. */
 import { LensletError } from './error.ts';
 
-export type DType = 'f32' | 'i32';
+export type DType = 'f32' | 'i32' | 'i8' | 'u8';
+export type TensorData = Float32Array | Int32Array | Int8Array | Uint8Array;
 export type Shape = readonly number[];
 
 export interface TensorType {
@@ -10,14 +11,21 @@ export interface TensorType {
 }
 
 export interface Tensor extends TensorType {
-  readonly data: Float32Array | Int32Array;
+  readonly data: TensorData;
 }
 
 /** Number of elements of a shape; 1 for a scalar (`[]`). */
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
 
-/** All dtypes have 4 bytes an element. */
-export const bytesOf = (type: TensorType): number => 4 * sizeOf(type.shape);
+/** The typed array that holds a dtype's values. */
+export const arrayTypes = { f32: Float32Array, i32: Int32Array, i8: Int8Array, u8: Uint8Array } as const;
+
+/** The dtype of an array's values. */
+export const dtypeOf = (data: TensorData): DType =>
+  (Object.keys(arrayTypes) as DType[]).find((d) => data instanceof arrayTypes[d]) as DType;
+
+export const bytesOf = ({ dtype, shape }: TensorType): number =>
+  arrayTypes[dtype].BYTES_PER_ELEMENT * sizeOf(shape);
 
 export const sameShape = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((d, i) => d === b[i]);
@@ -37,8 +45,9 @@ export function tensor(shape: Shape, data?: ArrayLike<number>, dtype?: DType): T
       `A tensor of shape [${shape}] holds ${size} values, but ${data.length} were given.`,
     );
   }
-  if (data instanceof (type === 'f32' ? Float32Array : Int32Array)) return { dtype: type, shape, data };
-  const own = type === 'f32' ? new Float32Array(size) : new Int32Array(size);
+  const Data = arrayTypes[type];
+  if (data instanceof Data) return { dtype: type, shape, data };
+  const own = new Data(size);
   if (data) own.set(data);
   return { dtype: type, shape, data: own };
 }

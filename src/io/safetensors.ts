@@ -4,7 +4,7 @@
  * without holes or overlaps.
  */
 import { check, LensletError } from '../core/error.ts';
-import { type Shape, sizeOf, type Tensor } from '../core/tensor.ts';
+import { dtypeOf, type Shape, sizeOf, type Tensor, type TensorData } from '../core/tensor.ts';
 import { halfToFloat } from './half.ts';
 import { checkUniqueKeys } from './json-keys.ts';
 
@@ -18,8 +18,8 @@ const METADATA = '__metadata__';
 /** The format's own cap. */
 const MAX_HEADER = 100_000_000;
 
-/** Little-endian values of `bytes` (aligned at 0 of their buffer) as f32 or i32. */
-type Decode = (bytes: ArrayBuffer, name: string) => Float32Array | Int32Array;
+/** Little-endian values of `bytes` (aligned at 0 of their buffer) as the dtype nearest to them. */
+type Decode = (bytes: ArrayBuffer, name: string) => TensorData;
 
 const DTYPES: Readonly<Record<string, { readonly bytes: number; readonly decode: Decode }>> = {
   F32: { bytes: 4, decode: (b) => new Float32Array(b) },
@@ -31,9 +31,9 @@ const DTYPES: Readonly<Record<string, { readonly bytes: number; readonly decode:
   },
   I32: { bytes: 4, decode: (b) => new Int32Array(b) },
   I16: { bytes: 2, decode: (b) => new Int32Array(new Int16Array(b)) },
-  I8: { bytes: 1, decode: (b) => new Int32Array(new Int8Array(b)) },
+  I8: { bytes: 1, decode: (b) => new Int8Array(b) },
   U16: { bytes: 2, decode: (b) => new Int32Array(new Uint16Array(b)) },
-  U8: { bytes: 1, decode: (b) => new Int32Array(new Uint8Array(b)) },
+  U8: { bytes: 1, decode: (b) => new Uint8Array(b) },
   BOOL: { bytes: 1, decode: (b) => Int32Array.from(new Uint8Array(b), (v) => (v ? 1 : 0)) },
   I64: { bytes: 8, decode: narrowI64 },
 };
@@ -54,7 +54,8 @@ function narrowI64(bytes: ArrayBuffer, name: string): Int32Array {
 }
 
 /**
- * Reads a safetensors file. F32, F16, BF16 and F64 become f32, the integers and BOOL i32; data is copied.
+ * Reads a safetensors file. F32, F16, BF16 and F64 become f32, I8 and U8 stay, other integers and BOOL become i32;
+ * data is copied.
  * @throws LensletError `format` when anything is not as the format says, or an I64 does not fit 32 bits;
  *   `unsupported` for other dtypes. Nothing is allocated from a declared size before it is checked.
  */
@@ -85,7 +86,7 @@ export function parseSafetensors(bytes: Uint8Array): Safetensors {
     const copy = new Uint8Array(end - begin);
     copy.set(bytes.subarray(start + begin, start + end));
     const data = dtype.decode(copy.buffer, name);
-    tensors.set(name, { dtype: data instanceof Float32Array ? 'f32' : 'i32', shape, data });
+    tensors.set(name, { dtype: dtypeOf(data), shape, data });
   }
   return { tensors, metadata };
 }
@@ -168,7 +169,8 @@ const byName = (a: readonly [string, unknown], b: readonly [string, unknown]): n
   a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0;
 
 /**
- * A safetensors file of f32 (F32) and i32 (I32) tensors, sorted by name: the same content gives the same bytes.
+ * A safetensors file of the tensors (F32, I32, I8, U8), the largest types first, then by name: the same content
+ * gives the same bytes, and all are aligned.
  * The data begins at a multiple of 8.
  * @throws LensletError `value` for the reserved name `__metadata__`, `shape` when data and shape disagree
  */
@@ -176,7 +178,9 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const sorted = [...tensors].sort(byName);
+  const sorted = [...tensors].sort(
+    (a, b) => b[1].data.BYTES_PER_ELEMENT - a[1].data.BYTES_PER_ELEMENT || byName(a, b),
+  );
   const fields: string[] = [];
   // Text by hand: a tensor may be called "__proto__", and integer-like names would lose their order in an object.
   const strings = Object.entries(metadata)

@@ -1,6 +1,6 @@
 /** Strided copies between boxes: what transpose, slice, pad, concat and expand lower to. */
 import { Layout, Opcode } from '../../as/protocol.ts';
-import { sizeOf, stridesOf } from '../core/tensor.ts';
+import { sizeOf, stridesOf, type TensorData } from '../core/tensor.ts';
 import type { Value } from '../ir/graph.ts';
 import {
   f32,
@@ -132,8 +132,8 @@ export function fillShader(y: Value, value: number): WebgpuKernel {
 
 /** The same copy as plain loops. */
 export function copyReference(
-  x: Float32Array | Int32Array,
-  y: Float32Array | Int32Array,
+  x: TensorData,
+  y: TensorData,
   { dims, xStrides, xOffset, yStrides, yOffset }: BoxCopy,
 ): void {
   const steps = stridesOf(dims);

@@ -1,5 +1,5 @@
 import { check } from '../core/error.ts';
-import { sameShape, showType, sizeOf, type Tensor, type TensorType } from '../core/tensor.ts';
+import { arrayTypes, sameShape, showType, sizeOf, type Tensor, type TensorType } from '../core/tensor.ts';
 
 /**
  * Checks what is fed to a run.
@@ -30,12 +30,12 @@ export function checkFeeds(
 
 /** Checks that a tensor's data is what its type says. @throws LensletError 'shape' */
 export function checkData(what: string, { dtype, shape, data }: Tensor): void {
-  const isKind = dtype === 'f32' ? data instanceof Float32Array : data instanceof Int32Array;
+  const Data = arrayTypes[dtype];
   check(
-    isKind && data.length === sizeOf(shape),
+    data instanceof Data && data.length === sizeOf(shape),
     'shape',
     () =>
-      `${what}: ${showType({ dtype, shape })} needs ${sizeOf(shape)} values in a ${dtype === 'f32' ? 'Float32Array' : 'Int32Array'}, ` +
+      `${what}: ${showType({ dtype, shape })} needs ${sizeOf(shape)} values in a ${Data.name}, ` +
       `but ${data?.length} in a ${data?.constructor.name} were given.`,
   );
 }

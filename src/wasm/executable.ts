@@ -98,9 +98,7 @@ export class WasmExecutable implements Executable {
   }
 
   #write(at: number, value: Tensor): void {
-    const size = sizeOf(value.shape);
-    if (value.dtype === 'f32') this.heap.f32(at, size).set(value.data);
-    else this.heap.i32(at, size).set(value.data);
+    this.heap.view(value.dtype, at, sizeOf(value.shape)).set(value.data);
   }
 
   async run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
@@ -173,8 +171,7 @@ export class WasmExecutable implements Executable {
     const results: Record<string, Tensor> = {};
     for (const [name, { value, storage }] of this.plan.outputs) {
       const at = this.#address(storage);
-      const size = sizeOf(value.shape);
-      const data = value.dtype === 'f32' ? this.heap.f32(at, size).slice() : this.heap.i32(at, size).slice();
+      const data = this.heap.view(value.dtype, at, sizeOf(value.shape)).slice();
       results[name] = { dtype: value.dtype, shape: value.shape, data };
     }
     return results;

@@ -1,6 +1,7 @@
 /** The one linear memory: its size, and a first-fit allocator for the few long-lived blocks in it. */
 import { Layout } from '../../as/protocol.ts';
 import { check, LensletError } from '../core/error.ts';
+import { arrayTypes, type DType, type TensorData } from '../core/tensor.ts';
 
 const PAGE = 65536;
 const SMALLEST = 64 * 1024 * 1024;
@@ -27,8 +28,8 @@ export function allocateMemory(bytes: number, shared: boolean): WebAssembly.Memo
 
 const alignUp = (n: number): number => Math.ceil(n / Layout.ALIGN) * Layout.ALIGN;
 
-/** What guard words hold: a value that no kernel writes by accident. */
-const GUARD = 0x7fa55aa5;
+/** What guard bytes hold: a value that no kernel writes there by accident. */
+const GUARD = 0xa5;
 
 export class Heap {
   /** Free blocks, sorted by address, never adjacent. */
@@ -36,7 +37,7 @@ export class Heap {
   readonly #used = new Map<number, number>();
   readonly #guards = new Map<number, number>();
 
-  /** @param guarded surrounds every block with guard words, for tests of kernels */
+  /** @param guarded surrounds every block with guard bytes, for tests of kernels */
   constructor(
     readonly memory: WebAssembly.Memory,
     readonly guarded = false,
@@ -54,7 +55,7 @@ export class Heap {
     if (!this.guarded) return this.#take(bytes);
     const at = this.#take(bytes + 2 * Layout.ALIGN) + Layout.ALIGN;
     this.#guards.set(at, bytes);
-    for (const words of this.#guardWordsOf(at, bytes)) words.fill(GUARD);
+    for (const guard of this.#guardsOf(at, bytes)) guard.fill(GUARD);
     return at;
   }
 
@@ -77,14 +78,14 @@ export class Heap {
     return at;
   }
 
-  #guardWordsOf(at: number, bytes: number): Int32Array[] {
-    return [this.i32(at - Layout.ALIGN, Layout.ALIGN / 4), this.i32(at + bytes, Layout.ALIGN / 4)];
+  #guardsOf(at: number, bytes: number): Uint8Array[] {
+    return [at - Layout.ALIGN, at + bytes].map((g) => new Uint8Array(this.memory.buffer, g, Layout.ALIGN));
   }
 
   /** False when a kernel has written outside its buffers. */
   guardsIntact(): boolean {
     return [...this.#guards].every(([at, bytes]) =>
-      this.#guardWordsOf(at, bytes).every((words) => words.every((w) => w === GUARD)),
+      this.#guardsOf(at, bytes).every((guard) => guard.every((byte) => byte === GUARD)),
     );
   }
 
@@ -100,6 +101,11 @@ export class Heap {
       if (last && last.at + last.bytes === block.at) last.bytes += block.bytes;
       else this.#free.push(block);
     }
+  }
+
+  /** Values of a type from an address on. */
+  view(dtype: DType, at: number, count: number): TensorData {
+    return new arrayTypes[dtype](this.memory.buffer, at, count);
   }
 
   f32(at: number, count: number): Float32Array {

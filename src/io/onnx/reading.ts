@@ -1,6 +1,6 @@
 /** What the table's rows see of a node while it is imported. */
 import { check, LensletError } from '../../core/error.ts';
-import { sizeOf, type Tensor, tensor } from '../../core/tensor.ts';
+import { type DType, sizeOf, type Tensor, tensor } from '../../core/tensor.ts';
 import type { Value } from '../../ir/graph.ts';
 import type { Builder } from '../../nn/builder.ts';
 import { binaryOps } from '../../ops/binary.ts';
@@ -22,7 +22,7 @@ export interface Entry {
 }
 
 export interface Known {
-  readonly dtype: 'f32' | 'i32';
+  readonly dtype: DType;
   readonly shape: readonly number[];
   readonly data: ArrayLike<number>;
 }
