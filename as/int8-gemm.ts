@@ -5,7 +5,7 @@
 
 /**
  * acc[r][0…8) = Σ over `runs` runs of 2·pairs numbers each, for rows at x0 … x3, `step` bytes from run to run. Weights
- * are [run][pair][8][2]; `rows` (1 or 4) is a constant of each instance.
+ * are [run][pair][8][2]; `rows` (1, 2 or 4) is a constant of each instance.
  */
 // @ts-ignore: decorator
 @inline
@@ -25,23 +25,29 @@ function dotRows(
         const q = v128.load32_splat(x1);
         b0 = i32x4.add(b0, i32x4.dot_i16x8_s(q, w0));
         b1 = i32x4.add(b1, i32x4.dot_i16x8_s(q, w1));
+        x1 += 4;
+      }
+      if (rows > 2) {
         const r = v128.load32_splat(x2);
         c0 = i32x4.add(c0, i32x4.dot_i16x8_s(r, w0));
         c1 = i32x4.add(c1, i32x4.dot_i16x8_s(r, w1));
         const s = v128.load32_splat(x3);
         d0 = i32x4.add(d0, i32x4.dot_i16x8_s(s, w0));
         d1 = i32x4.add(d1, i32x4.dot_i16x8_s(s, w1));
-        x1 += 4, x2 += 4, x3 += 4;
+        x2 += 4, x3 += 4;
       }
     }
     x0 += gap;
-    if (rows > 1) x1 += gap, x2 += gap, x3 += gap;
+    if (rows > 1) x1 += gap;
+    if (rows > 2) x2 += gap, x3 += gap;
   }
   v128.store(acc, a0);
   v128.store(acc, a1, 16);
   if (rows > 1) {
     v128.store(acc + ld, b0);
     v128.store(acc + ld, b1, 16);
+  }
+  if (rows > 2) {
     v128.store(acc + 2 * ld, c0);
     v128.store(acc + 2 * ld, c1, 16);
     v128.store(acc + 3 * ld, d0);
@@ -50,19 +56,17 @@ function dotRows(
 }
 
 /**
- * One panel of weights against `rows` rows, row r at x + offsets[r]. `offsets` and `acc` go on to a multiple of four
- * rows, unless there is one row only.
+ * One panel of weights against `rows` rows, row r at x + offsets[r]. Of three rows at the end four are computed:
+ * `offsets` and `acc` go on to a multiple of four.
  */
 export function dotPanel(
   w: usize, x: usize, offsets: usize, rows: i32, runs: i32, pairs: i32, step: usize, acc: usize, ld: usize,
 ): void {
-  if (rows == 1) {
-    dotRows(1, w, x + load<u32>(offsets), 0, 0, 0, runs, pairs, step, acc, ld);
-    return;
-  }
-  for (; rows > 0; rows -= 4, offsets += 16, acc += 4 * ld) {
+  for (; rows > 2; rows -= 4, offsets += 16, acc += 4 * ld) {
     const x0 = x + load<u32>(offsets), x1 = x + load<u32>(offsets, 4);
     const x2 = x + load<u32>(offsets, 8), x3 = x + load<u32>(offsets, 12);
     dotRows(4, w, x0, x1, x2, x3, runs, pairs, step, acc, ld);
   }
+  if (rows == 2) dotRows(2, w, x + load<u32>(offsets), x + load<u32>(offsets, 4), 0, 0, runs, pairs, step, acc, ld);
+  else if (rows == 1) dotRows(1, w, x + load<u32>(offsets), 0, 0, 0, runs, pairs, step, acc, ld);
 }

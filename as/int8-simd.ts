@@ -6,8 +6,10 @@ import { Int8Type } from './int8-args';
 @inline
 export function loadBytes(ptr: usize, n: i32): v128 {
   if (n >= 8) return v128.load64_zero(ptr);
-  let bytes: u64 = 0;
-  for (let i = 0; i < n; i++) bytes |= <u64>load<u8>(ptr + i) << (i << 3);
+  let bytes: u64 = 0, at: u64 = 0;
+  if (n & 4) bytes = load<u32>(ptr), at = 4;
+  if (n & 2) bytes |= <u64>load<u16>(ptr + <usize>at) << (at << 3), at += 2;
+  if (n & 1) bytes |= <u64>load<u8>(ptr + <usize>at) << (at << 3);
   return i64x2.replace_lane(i64x2.splat(0), 0, bytes);
 }
 
@@ -20,7 +22,9 @@ export function storeBytes(ptr: usize, v: v128, n: i32): void {
     return;
   }
   let bytes = i64x2.extract_lane(v, 0);
-  for (let i = 0; i < n; i++, bytes >>= 8) store<u8>(ptr + i, <u8>bytes);
+  if (n & 4) store<u32>(ptr, <u32>bytes), ptr += 4, bytes >>= 32;
+  if (n & 2) store<u16>(ptr, <u16>bytes), ptr += 2, bytes >>= 16;
+  if (n & 1) store<u8>(ptr, <u8>bytes);
 }
 
 /** The low eight bytes as eight 16-bit numbers. */

@@ -80,7 +80,9 @@ export function int8Winograd(cmd: usize, tile: i32, scratch: usize): void {
   const n0 = (tile / rowBlocks) * images, n1 = min(n0 + images, n);
 
   const each = (y1 - y0) * (x1 - x0), squares = each * (n1 - n0), rounded = (squares + 3) & ~3;
-  const v = scratch + SUMS + <usize>rounded * 36 * 32, position = <usize>squares * c << 1;
+  // Positions lie a cache line apart from a power of two, or they would share the sets of the cache.
+  const sumStep = (<usize>rounded << 5) + 64, position = (<usize>squares * c << 1) + 64;
+  const v = scratch + SUMS + 36 * sumStep;
   const image = v + 36 * position;
   for (let i = n0; i < n1; i++) {
     transformImage(cmd, i, y0, y1, x0, x1, v + (<usize>(i - n0) * each * c << 1), position, image, scratch + HALF);
@@ -88,7 +90,7 @@ export function int8Winograd(cmd: usize, tile: i32, scratch: usize): void {
   for (let i = 0; i < rounded; i++) store<u32>(scratch + (i << 2), <u32>(min(i, squares - 1) * c) << 1);
 
   const a = load<usize>(cmd, Int8ConvArgs.A), weights = a + panels * HEAD, pairs = c >> 1;
-  const sums = scratch + SUMS, sumStep = <usize>rounded << 5;
+  const sums = scratch + SUMS;
   for (let p = p0; p < p1; p++) {
     const panel = weights + <usize>p * c * 36 * 16;
     for (let i = 0; i < 36; i++) {

@@ -17,7 +17,7 @@ const STEPS: readonly (readonly string[])[] = [
   ['src/io'],
   ['src/data', 'src/vision'],
   ['src/session.ts'],
-  ['src/train'],
+  ['src/train', 'src/quantize'],
   ['src/index.ts'],
   ['models'],
   ['workers'],

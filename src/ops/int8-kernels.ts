@@ -55,6 +55,8 @@ const IMAGE_BYTES = Layout.SCRATCH_BYTES - 73728;
 /** Squares of a tile of INT8_WINOGRAD, and bytes for all it keeps of them. */
 const MOST_SQUARES = 64;
 const SQUARES_BYTES = 655360;
+/** Tiles that two to four threads can share evenly enough. */
+const FEWEST_TILES = 8;
 /** Sums up to this magnitude are exact in INT8_WINOGRAD (as/int8-winograd.ts). */
 const EXACT = 2 ** 25;
 
@@ -101,14 +103,16 @@ function winogradTiling(s: Geometry): Tiling | null {
   const [down, across] = [Math.ceil(s.oh / 4), Math.ceil(s.ow / 4)];
   // 36 products a square against 9 a pixel, and the transforms.
   if (s.m < PANEL || 36 * down * across > 0.7 * 9 * s.oh * s.ow) return null;
+  const work = 36 * s.c * s.m;
   const most = clamp(SQUARES_BYTES / (2 * s.c * 36 + 36 * 32), 4, MOST_SQUARES);
-  const columns = evenBlock(across, most, 1);
-  const rows = columns < across ? 1 : clamp(most / across, 1, down);
-  const images = rows * columns < down * across ? 1 : clamp(most / (rows * columns), 1, s.n);
+  const wanted = clamp(tileMacs(s.n * down * across * work) / work, Math.min(12, most), most);
+  const columns = evenBlock(across, wanted, 1);
+  const rows = columns < across ? 1 : clamp(wanted / across, 1, down);
+  const images = rows * columns < down * across ? 1 : clamp(wanted / (rows * columns), 1, s.n);
+  // Every tile of a square transforms it again: channels are cut only where squares give too few tiles.
+  const tiles = Math.ceil(down / rows) * Math.ceil(across / columns) * Math.ceil(s.n / images);
   const all = Math.ceil(s.m / PANEL);
-  const squares = images * rows * columns;
-  const macs = tileMacs(s.n * down * across * 36 * s.c * s.m);
-  return { images, rows, columns, panels: even(all, clamp(macs / (squares * 36 * s.c * PANEL), 1, all)) };
+  return { images, rows, columns, panels: even(all, clamp((all * tiles) / FEWEST_TILES, Math.min(4, all), all)) };
 }
 
 /** Whether no sum can leave what INT8_WINOGRAD computes exactly; weights that are not constant are not known. */

@@ -139,7 +139,7 @@ describe('convolutions of bytes are exact', () => {
     checkConv({ ...c, attrs: { padding: same, ...c.attrs }, kernel: Opcode.INT8_WINOGRAD }));
 
   test('sums that squares could not hold take the direct kernel', async () => {
-    const c = { x: [1, 8, 8, 320], w: [8, 3, 3, 320], attrs: { padding: same } };
+    const c = { x: [1, 8, 8, 520], w: [8, 3, 3, 520], attrs: { padding: same } };
     await checkConv({ ...c, limit: 8, kernel: Opcode.INT8_WINOGRAD });
     await checkConv({ ...c, kernel: Opcode.INT8_CONV });
   });
