@@ -8,10 +8,13 @@ import { HEAD } from './int8-pack';
 import { loadEnd, requantize } from './int8-requantize';
 import { widen } from './int8-simd';
 
-/** Places in scratch: where each pixel's run begins, sums of one panel, the widened image. */
+/** Places in scratch: where each pixel's run begins, how sums end, sums of one panel, the widened image. */
 // @ts-ignore: decorator
 @inline
-export const SUMS: usize = 8192;
+const END: usize = 7168;
+// @ts-ignore: decorator
+@inline
+const SUMS: usize = 8192;
 // @ts-ignore: decorator
 @inline
 const IMAGE: usize = 73728;
@@ -21,7 +24,7 @@ let xType: i32 = 0, xZero: i32 = 0;
 /** Bytes of an element of Y. */
 let yBytes: usize = 1;
 
-function load_(cmd: usize): void {
+function loadSizes(cmd: usize): void {
   n = load<i32>(cmd, Int8ConvArgs.N), c = load<i32>(cmd, Int8ConvArgs.C);
   h = load<i32>(cmd, Int8ConvArgs.H), w = load<i32>(cmd, Int8ConvArgs.W);
   m = load<i32>(cmd, Int8ConvArgs.M), oh = load<i32>(cmd, Int8ConvArgs.OH), ow = load<i32>(cmd, Int8ConvArgs.OW);
@@ -48,8 +51,8 @@ export function widenImage(
 }
 
 export function int8Conv(cmd: usize, tile: i32, scratch: usize): void {
-  load_(cmd);
-  loadEnd(cmd);
+  loadSizes(cmd);
+  loadEnd(cmd, scratch + END);
   const rows = load<i32>(cmd, Int8ConvArgs.ROWS), columns = load<i32>(cmd, Int8ConvArgs.COLUMNS);
   const perTile = load<i32>(cmd, Int8ConvArgs.PANELS), panels = (m + 7) >> 3;
   const panelBlocks = (panels + perTile - 1) / perTile;
@@ -79,7 +82,7 @@ export function int8Conv(cmd: usize, tile: i32, scratch: usize): void {
     const sums = scratch + SUMS, panel = weights + p * panelBytes;
     if (apart) dotTaps(panel, from, scratch, pixels, kh, kw, pairs, rowStep, <usize>dw * c << 1, sums);
     else dotPanel(panel, from, scratch, pixels, kh, pairs, rowStep, sums, 32);
-    endPanel(cmd, a + p * HEAD, p << 3, sums, y, oy1 - oy0, ox1 - ox0);
+    endPanel(cmd, scratch + END, a + p * HEAD, p << 3, sums, y, oy1 - oy0, ox1 - ox0);
   }
 }
 
@@ -108,14 +111,16 @@ function dotTaps(
 }
 
 /** Ends a panel's sums of a tile whose first pixel is number `pixel` of all. */
-function endPanel(cmd: usize, head: usize, channel: i32, sums: usize, pixel: usize, rows: i32, columns: i32): void {
+function endPanel(
+  cmd: usize, table: usize, head: usize, channel: i32, sums: usize, pixel: usize, rows: i32, columns: i32,
+): void {
   const y = load<usize>(cmd, Int8ConvArgs.Y), residual = load<usize>(cmd, Int8ConvArgs.RESIDUAL);
   const count = min(8, m - channel);
   for (let r = 0; r < rows; r++, pixel += ow) {
     let at = pixel * m + channel;
     for (let i = 0; i < columns; i++, at += m, sums += 32) {
       const more = residual ? residual + at : 0;
-      requantize(v128.load(sums), v128.load(sums, 16), head, y + at * yBytes, more, count);
+      requantize(table, v128.load(sums), v128.load(sums, 16), head, y + at * yBytes, more, count);
     }
   }
 }

@@ -77,20 +77,22 @@ export function int8Pool(cmd: usize, tile: i32): void {
   const image = tile / oh, oy = tile % oh;
   const top = max(oy * sh - pt, 0), bottom = windowEnd(oy, sh, pt, kh, h);
   const x = load<usize>(cmd, Int8PoolArgs.X) + <usize>image * h * w * c;
+  // Where eight bytes still lie in X.
+  const last = x + <usize>(load<i32>(cmd, Int8PoolArgs.N) - image) * h * w * c - 8;
   let y = load<usize>(cmd, Int8PoolArgs.Y) + <usize>tile * ow * c;
   for (let ox = 0; ox < ow; ox++, y += c) {
     const left = max(ox * sw - pl, 0), right = windowEnd(ox, sw, pl, kw, w);
     const from = x + <usize>(top * w + left) * c;
-    if (isMax) maxWindow(type, y, from, bottom - top, right - left, c, w * c);
+    if (isMax) maxWindow(type, y, from, bottom - top, right - left, c, w * c, last);
     else {
       const count = (bottom - top) * (right - left), divisor = includePad ? kh * kw : count;
-      meanWindow(type, zero, factor / <f32>divisor, y, from, bottom - top, right - left, c, w * c);
+      meanWindow(type, zero, factor / <f32>divisor, y, from, bottom - top, right - left, c, w * c, last);
     }
   }
 }
 
-/** Maxima of `rows` × `columns` pixels of c bytes each, lines `line` bytes apart. */
-function maxWindow(type: i32, y: usize, x: usize, rows: i32, columns: i32, c: i32, line: i32): void {
+/** Maxima of `rows` × `columns` pixels of c bytes each, lines `line` bytes apart; `last` as for `meanWindow`. */
+function maxWindow(type: i32, y: usize, x: usize, rows: i32, columns: i32, c: i32, line: i32, last: usize): void {
   let k = 0;
   for (; k + 16 <= c; k += 16) {
     let best = v128.load(x + k);
@@ -107,7 +109,7 @@ function maxWindow(type: i32, y: usize, x: usize, rows: i32, columns: i32, c: i3
     let best = loadBytes(x + k, n);
     for (let r = 0; r < rows; r++) {
       for (let i = 0, at = x + k + r * line; i < columns; i++, at += c) {
-        const v = loadBytes(at, n);
+        const v = loadBytes(at, at <= last ? 8 : n);
         best = type == Int8Type.I8 ? i8x16.max_s(best, v) : i8x16.max_u(best, v);
       }
     }
@@ -115,20 +117,32 @@ function maxWindow(type: i32, y: usize, x: usize, rows: i32, columns: i32, c: i3
   }
 }
 
-/** y = Σ (x − zero) · factor + zero, rounded to even. */
-function meanWindow(type: i32, zero: i32, factor: f32, y: usize, x: usize, rows: i32, columns: i32, c: i32, line: i32): void {
-  const f = f32x4.splat(factor), z = i16x8.splat(<i16>zero);
+/** Windows of this many pixels have sums within 16 bits. */
+// @ts-ignore: decorator
+@inline
+const SMALL: i32 = 128;
+
+/** y = Σ (x − zero) · factor + zero, rounded to even. Eight bytes may be read where c is less, before `last`. */
+function meanWindow(
+  type: i32, zero: i32, factor: f32, y: usize, x: usize, rows: i32, columns: i32, c: i32, line: i32, last: usize,
+): void {
+  const f = f32x4.splat(factor), z = i16x8.splat(<i16>zero), all = i32x4.splat(-zero * rows * columns);
   const low = f32x4.splat(<f32>(least(type) - zero)), high = f32x4.splat(<f32>(most(type) - zero));
   for (let k = 0; k < c; k += 8) {
     const n = min(8, c - k);
-    let a = i32x4.splat(0), b = a;
+    let a = all, b = all, small = i16x8.splat(0), count = 0;
     for (let r = 0; r < rows; r++) {
       for (let i = 0, at = x + k + r * line; i < columns; i++, at += c) {
-        const v = i16x8.sub(extend(type, loadBytes(at, n)), z);
-        a = i32x4.add(a, i32x4.extend_low_i16x8_s(v));
-        b = i32x4.add(b, i32x4.extend_high_i16x8_s(v));
+        small = i16x8.add(small, extend(type, loadBytes(at, at <= last ? 8 : n)));
+        if (++count == SMALL) {
+          a = i32x4.add(a, i32x4.extend_low_i16x8_s(small));
+          b = i32x4.add(b, i32x4.extend_high_i16x8_s(small));
+          small = i16x8.splat(0), count = 0;
+        }
       }
     }
+    a = i32x4.add(a, i32x4.extend_low_i16x8_s(small));
+    b = i32x4.add(b, i32x4.extend_high_i16x8_s(small));
     const p = roundToInt(clamp(f32x4.mul(f32x4.convert_i32x4_s(a), f), low, high));
     const q = roundToInt(clamp(f32x4.mul(f32x4.convert_i32x4_s(b), f), low, high));
     storeBytes(y + k, narrow(type, i16x8.add(i16x8.narrow_i32x4_s(p, q), z)), n);

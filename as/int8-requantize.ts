@@ -4,19 +4,55 @@
  */
 import { Activation } from './kinds';
 import { Int8ConvArgs, Int8Type } from './int8-args';
-import { clamp, extend, loadBytes, narrow, roundToInt, storeBytes } from './int8-simd';
+import { clamp, extend, loadBytes, narrow, storeBytes } from './int8-simd';
 import { storeFirst } from './simd';
 
-let type: i32 = 0, zero: i32 = 0, activation: i32 = 0;
-let low: f32 = 0, high: f32 = 0, gain: f32 = 0;
-let residualType: i32 = 0, residualZero: i32 = 0, residualScale: f32 = 0;
+/** Offsets in the table of vectors that `loadEnd` writes: engines make constants of vectors anew at every use. */
+// @ts-ignore: decorator
+@inline
+const LOW: usize = 0;
+// @ts-ignore: decorator
+@inline
+const HIGH: usize = 16;
+/** 1.5·2²³, whose sum with a number below 2²² has the number rounded to even in its last bits; and those bits at zero. */
+// @ts-ignore: decorator
+@inline
+const MAGIC: usize = 32;
+// @ts-ignore: decorator
+@inline
+const BITS: usize = 48;
+// @ts-ignore: decorator
+@inline
+const RESIDUAL: usize = 64;
+// @ts-ignore: decorator
+@inline
+const GAIN: usize = 80;
+// @ts-ignore: decorator
+@inline
+const TANH: usize = 96;
 
-export function loadEnd(cmd: usize): void {
-  type = load<i32>(cmd, Int8ConvArgs.Y_TYPE), zero = load<i32>(cmd, Int8ConvArgs.Y_ZERO);
-  low = load<f32>(cmd, Int8ConvArgs.LOW), high = load<f32>(cmd, Int8ConvArgs.HIGH);
-  activation = load<i32>(cmd, Int8ConvArgs.ACTIVATION), gain = load<f32>(cmd, Int8ConvArgs.GAIN);
+let type: i32 = 0, activation: i32 = 0, residualType: i32 = 0, residualZero: i32 = 0;
+
+/** Reads how a convolution ends; `table` takes 256 bytes. */
+export function loadEnd(cmd: usize, table: usize): void {
+  type = load<i32>(cmd, Int8ConvArgs.Y_TYPE), activation = load<i32>(cmd, Int8ConvArgs.ACTIVATION);
   residualType = load<i32>(cmd, Int8ConvArgs.RESIDUAL_TYPE), residualZero = load<i32>(cmd, Int8ConvArgs.RESIDUAL_ZERO);
-  residualScale = load<f32>(cmd, Int8ConvArgs.RESIDUAL_SCALE);
+  v128.store(table, v128.load32_splat(cmd + Int8ConvArgs.LOW), LOW);
+  v128.store(table, v128.load32_splat(cmd + Int8ConvArgs.HIGH), HIGH);
+  v128.store(table, f32x4.splat(12582912), MAGIC);
+  v128.store(table, i32x4.splat(0x4b400000 - load<i32>(cmd, Int8ConvArgs.Y_ZERO)), BITS);
+  v128.store(table, v128.load32_splat(cmd + Int8ConvArgs.RESIDUAL_SCALE), RESIDUAL);
+  v128.store(table, v128.load32_splat(cmd + Int8ConvArgs.GAIN), GAIN);
+  const inner: f32 = activation == Activation.SCALED_TANH ? <f32>(2.0 / 3.0) : 1;
+  v128.store(table, f32x4.splat(inner), TANH);
+  v128.store(table, f32x4.splat(4.97), TANH + 16);
+  v128.store(table, f32x4.splat(-4.97), TANH + 32);
+  v128.store(table, f32x4.splat(378), TANH + 48);
+  v128.store(table, f32x4.splat(17325), TANH + 64);
+  v128.store(table, f32x4.splat(135135), TANH + 80);
+  v128.store(table, f32x4.splat(28), TANH + 96);
+  v128.store(table, f32x4.splat(3150), TANH + 112);
+  v128.store(table, f32x4.splat(62370), TANH + 128);
 }
 
 /**
@@ -25,42 +61,49 @@ export function loadEnd(cmd: usize): void {
  */
 // @ts-ignore: decorator
 @inline
-function tanh(x: v128): v128 {
-  const c = clamp(x, f32x4.splat(-4.97), f32x4.splat(4.97)), z = f32x4.mul(c, c);
-  let p = f32x4.add(f32x4.mul(f32x4.add(z, f32x4.splat(378)), z), f32x4.splat(17325));
-  p = f32x4.mul(f32x4.add(f32x4.mul(p, z), f32x4.splat(135135)), c);
-  let q = f32x4.add(f32x4.mul(f32x4.splat(28), z), f32x4.splat(3150));
-  q = f32x4.add(f32x4.mul(f32x4.add(f32x4.mul(q, z), f32x4.splat(62370)), z), f32x4.splat(135135));
-  return f32x4.div(p, q);
+function tanh(v: v128, table: usize): v128 {
+  const x = f32x4.mul(v, v128.load(table, TANH));
+  const c = clamp(x, v128.load(table, TANH + 32), v128.load(table, TANH + 16)), z = f32x4.mul(c, c);
+  const odd = v128.load(table, TANH + 80);
+  let p = f32x4.mul(f32x4.add(z, v128.load(table, TANH + 48)), z);
+  p = f32x4.mul(f32x4.add(p, v128.load(table, TANH + 64)), z);
+  p = f32x4.mul(f32x4.add(p, odd), c);
+  let q = f32x4.add(f32x4.mul(z, v128.load(table, TANH + 96)), v128.load(table, TANH + 112));
+  q = f32x4.add(f32x4.mul(q, z), v128.load(table, TANH + 128));
+  q = f32x4.add(f32x4.mul(q, z), odd);
+  return f32x4.mul(f32x4.div(p, q), v128.load(table, GAIN));
 }
 
 // @ts-ignore: decorator
 @inline
-function activate(v: v128): v128 {
-  if (activation == Activation.TANH) return f32x4.mul(tanh(v), f32x4.splat(gain));
-  return f32x4.mul(tanh(f32x4.mul(v, f32x4.splat(2.0 / 3.0))), f32x4.splat(gain));
+function end(v: v128, table: usize): v128 {
+  if (activation != Activation.NONE) v = tanh(v, table);
+  return clamp(v, v128.load(table, LOW), v128.load(table, HIGH));
+}
+
+// @ts-ignore: decorator
+@inline
+function toInt(v: v128, table: usize): v128 {
+  return i32x4.sub(f32x4.add(v, v128.load(table, MAGIC)), v128.load(table, BITS));
 }
 
 /** Ends eight sums of one pixel: `head` of their panel (`int8-pack.ts`), the first n (1 … 8) of them at y. */
 // @ts-ignore: decorator
 @inline
-export function requantize(a: v128, b: v128, head: usize, y: usize, residual: usize, n: i32): void {
+export function requantize(table: usize, a: v128, b: v128, head: usize, y: usize, residual: usize, n: i32): void {
   let v = f32x4.mul(f32x4.convert_i32x4_s(i32x4.add(a, v128.load(head))), v128.load(head, 32));
   let w = f32x4.mul(f32x4.convert_i32x4_s(i32x4.add(b, v128.load(head, 16))), v128.load(head, 48));
   if (residual) {
     const r = i16x8.sub(extend(residualType, loadBytes(residual, n)), i16x8.splat(<i16>residualZero));
-    const factor = f32x4.splat(residualScale);
+    const factor = v128.load(table, RESIDUAL);
     v = f32x4.add(v, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(r)), factor));
     w = f32x4.add(w, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(r)), factor));
   }
-  if (activation != Activation.NONE) v = activate(v), w = activate(w);
-  const least = f32x4.splat(low), most = f32x4.splat(high);
-  v = clamp(v, least, most), w = clamp(w, least, most);
+  v = end(v, table), w = end(w, table);
   if (type == Int8Type.F32) {
     storeFirst(y, v, min(n, 4));
     if (n > 4) storeFirst(y + 16, w, n - 4);
     return;
   }
-  const both = i16x8.narrow_i32x4_s(roundToInt(v), roundToInt(w));
-  storeBytes(y, narrow(type, i16x8.add(both, i16x8.splat(<i16>zero))), n);
+  storeBytes(y, narrow(type, i16x8.narrow_i32x4_s(toInt(v, table), toInt(w, table))), n);
 }

@@ -11,7 +11,10 @@ import { dotPanel } from './int8-gemm';
 import { HEAD } from './int8-pack';
 import { loadEnd, requantize } from './int8-requantize';
 
-/** Places in scratch: offsets of rows, half-transformed squares, sums of a panel [36][squares][8], then the transforms. */
+/** Places in scratch: offsets of rows, how sums end, half-transformed squares, sums of a panel [36][squares][8], then the transforms. */
+// @ts-ignore: decorator
+@inline
+const END: usize = 512;
 // @ts-ignore: decorator
 @inline
 const HALF: usize = 1024;
@@ -66,7 +69,7 @@ export function int8Winograd(cmd: usize, tile: i32, scratch: usize): void {
   c = load<i32>(cmd, Int8ConvArgs.C), h = load<i32>(cmd, Int8ConvArgs.H), w = load<i32>(cmd, Int8ConvArgs.W);
   m = load<i32>(cmd, Int8ConvArgs.M), oh = load<i32>(cmd, Int8ConvArgs.OH), ow = load<i32>(cmd, Int8ConvArgs.OW);
   yBytes = load<i32>(cmd, Int8ConvArgs.Y_TYPE) == Int8Type.F32 ? 4 : 1;
-  loadEnd(cmd);
+  loadEnd(cmd, scratch + END);
   const n = load<i32>(cmd, Int8ConvArgs.N), images = load<i32>(cmd, Int8ConvArgs.IMAGES);
   const rows = load<i32>(cmd, Int8ConvArgs.ROWS), columns = load<i32>(cmd, Int8ConvArgs.COLUMNS);
   const perTile = load<i32>(cmd, Int8ConvArgs.PANELS), panels = (m + 7) >> 3;
@@ -128,7 +131,8 @@ function transformImage(
 function endSquare(
   cmd: usize, head: usize, channel: i32, image: i32, oy: i32, ox: i32, sums: usize, sumStep: usize, half: usize,
 ): void {
-  // half: [4 rows][6 columns][8], then a row of pixels [4][8].
+  // half: [4 rows][6 columns][8], then a row of pixels [4][8]; the table lies before it.
+  const table = half - (HALF - END);
   const row = half + 768;
   for (let j = 0; j < 6; j++) {
     const from = sums + j * sumStep, to = half + (j << 5);
@@ -143,7 +147,7 @@ function endSquare(
     let at = (<usize>(image * oh + oy + k) * ow + ox) * m + channel;
     for (let i = 0; i < right; i++, at += m) {
       const from = row + (i << 5), more = residual ? residual + at : 0;
-      requantize(divide(v128.load(from)), divide(v128.load(from, 16)), head, y + at * yBytes, more, count);
+      requantize(table, divide(v128.load(from)), divide(v128.load(from, 16)), head, y + at * yBytes, more, count);
     }
   }
 }

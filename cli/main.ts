@@ -10,6 +10,7 @@ import { devicesCommand } from './commands/devices.ts';
 import { evalCommand } from './commands/eval.ts';
 import { infoCommand } from './commands/info.ts';
 import { predictCommand } from './commands/predict.ts';
+import { quantizeCommand } from './commands/quantize.ts';
 import { trainCommand } from './commands/train.ts';
 import { verifyCommand } from './commands/verify.ts';
 
@@ -30,6 +31,7 @@ const commands = [
   predictCommand,
   infoCommand,
   convertCommand,
+  quantizeCommand,
   verifyCommand,
   benchCommand,
   devicesCommand,

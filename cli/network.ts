@@ -10,6 +10,7 @@ import { asClassifier } from '../src/io/onnx/classifier.ts';
 import { importOnnx } from '../src/io/onnx/import.ts';
 import { parseSafetensors, type Safetensors } from '../src/io/safetensors.ts';
 import type { Model } from '../src/nn/builder.ts';
+import { QUANTIZATION, quantizedModel } from '../src/quantize/index.ts';
 import { ReferenceBackend } from '../src/reference/index.ts';
 import { Session } from '../src/session.ts';
 import { createBackend } from '../workers/node.ts';
@@ -69,6 +70,18 @@ export async function readOnnx(path: string): Promise<Model> {
 export const architecture = async (nameOrFile: string): Promise<Model> =>
   isOnnx(nameOrFile) ? readOnnx(nameOrFile) : modelByName(nameOrFile);
 
+/** Whether a file was written by `lenslet quantize`. @throws LensletError 'unsupported' for other quantisations */
+export function isQuantized({ metadata }: Pick<Safetensors, 'metadata'>): boolean {
+  const { quantization } = metadata;
+  check(
+    quantization === undefined || quantization === QUANTIZATION.quantization,
+    'unsupported',
+    () =>
+      `The file's weights are quantised as "${quantization}"; only ${QUANTIZATION.quantization} is known.`,
+  );
+  return quantization !== undefined;
+}
+
 /** The weights of a model in a file: of a checkpoint those of the network, without the optimiser's variables. */
 function networkTensors({ tensors, metadata }: Safetensors): Map<string, Tensor> {
   if (!metadata.progress) return tensors;
@@ -109,12 +122,11 @@ async function fromFile(path: string, arch?: string, option = '--arch'): Promise
     'unknown',
     () => `${path} does not say which network it is for: name it with ${option} (${names()}).`,
   );
-  const model = await architecture(name);
+  const known = await architecture(name);
   const { classes } = file.metadata;
-  return {
-    model: classes ? forClasses(model, parseClasses(path, classes)) : model,
-    weights: networkTensors(file),
-  };
+  const model = classes ? forClasses(known, parseClasses(path, classes)) : known;
+  if (isQuantized(file)) return { model: quantizedModel(model, file.tensors), weights: null };
+  return { model, weights: networkTensors(file) };
 }
 
 function parseClasses(path: string, text: string): string[] {

@@ -1,7 +1,6 @@
 /** lenslet bench: how fast this machine runs and trains a network. */
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
-import { modelByName } from '../../models/index.ts';
 import type { Backend, Executable, StepTime } from '../../src/backend.ts';
 import { Random } from '../../src/core/random.ts';
 import { type Tensor, tensor } from '../../src/core/tensor.ts';
@@ -11,7 +10,7 @@ import { sgd } from '../../src/train/optimizer.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import { WasmBackend } from '../../src/wasm/index.ts';
 import { WebgpuBackend } from '../../src/webgpu/index.ts';
-import { openBackend } from '../network.ts';
+import { isNetwork, openBackend, trained, untrained } from '../network.ts';
 import { type CommonOptions, example, integer, real, withCommon } from '../options.ts';
 import { print, printJson, table } from '../table.ts';
 
@@ -44,7 +43,7 @@ export function benchCommand(program: Command): void {
   const command = program
     .command('bench')
     .description('Measures inference and training of a network on random images.')
-    .option('--model <name>', 'network', 'lenet5-modern')
+    .option('--model <name>', 'network, or a .safetensors or .onnx file', 'lenet5-modern')
     .option('--batch <n>', 'images of the larger inference and of a training step', integer(1), 64)
     .option('--seconds <s>', 'time for each measurement', real(0, 3600, true), 2)
     .option('--profile', 'time of each kernel');
@@ -53,13 +52,15 @@ export function benchCommand(program: Command): void {
 }
 
 async function run(options: BenchOptions): Promise<void> {
-  const model = modelByName(options.model);
+  const network = isNetwork(options.model) ? untrained(options.model) : await trained(options.model);
+  const { model } = network;
   const backend = await openBackend(options);
   try {
     const session = await Session.create(model, backend);
+    if (network.weights) await session.loadStateDict(network.weights);
     const single = await measureInference(session, 1, options);
     const many = await measureInference(session, options.batch, options);
-    const training = await measureTraining(session, options);
+    const training = session.parameters > 0 ? await measureTraining(session, options) : null;
     const machine = machineOf(backend);
     const { batch } = options;
     const result = { model: model.name, ...machine, cores: availableParallelism(), batch };
@@ -143,11 +144,12 @@ async function profileOf(executable: Executable): Promise<StepTime[]> {
   return runs[0].map(({ label }, i) => ({ label, milliseconds: median(runs.map((r) => r[i].milliseconds)) }));
 }
 
-function show(batch: number, single: Measured, many: Measured, training: Measured): string {
+/** @param training null for a network that is not trained */
+function show(batch: number, single: Measured, many: Measured, training: Measured | null): string {
   const cases = [
     ['inference, batch 1', single],
     [`inference, batch ${batch}`, many],
-    [`training step, batch ${batch}`, training],
+    ...(training ? [[`training step, batch ${batch}`, training] as const] : []),
   ] as const;
   const rows = cases.map(([label, { milliseconds: t, imagesPerSecond }]) => [
     label,

@@ -59,7 +59,11 @@ export async function convert(from: string, to: string, options: ConvertOptions 
 async function toOnnx(from: string, to: string, { model: name, batch }: ConvertOptions): Promise<string> {
   if (name && isOnnx(name)) return intoOnnx(from, to, name);
   const { model, weights } = await trained(from, name, '--model');
-  check(weights, 'unknown', () => `${from} has no weights.`);
+  check(
+    weights,
+    'unknown',
+    () => `${from} has no f32 weights to write: quantised networks are not exported, the f32 one is.`,
+  );
   const bytes = exportOnnx(model, weights, { batch: batch ?? 'N' });
   await writeAtomic(to, bytes);
   return `${to}: ${model.name} with ${weights.size} weights, ${bytes.length} bytes`;

@@ -9,7 +9,7 @@ import { sgd } from '../../src/train/optimizer.ts';
 import { buildStep } from '../../src/train/trainer.ts';
 import { wasmTarget } from '../../src/wasm/index.ts';
 import { describeFile, type FileReport } from '../file-info.ts';
-import { architecture, isNetwork, isOnnx } from '../network.ts';
+import { architecture, isNetwork, isOnnx, isQuantized, trained } from '../network.ts';
 import { example, integer, withArch } from '../options.ts';
 import { bytes, grouped, print, printJson, table } from '../table.ts';
 
@@ -40,7 +40,8 @@ interface Report {
   readonly parameters: number;
   readonly macs: number;
   readonly layers: readonly LayerRow[];
-  readonly memory: { readonly inference: Memory; readonly training: Memory };
+  /** Networks in int8 are not trained. */
+  readonly memory: { readonly inference: Memory; readonly training: Memory | null };
   readonly file?: FileReport;
 }
 
@@ -63,18 +64,19 @@ async function run(name: string, { batch, arch, json }: InfoOptions): Promise<vo
     else print(showFile(file));
     return;
   }
-  const report = { ...reportOn(await architecture(of), batch), file };
+  const quantized = file && isQuantized(file);
+  const model = quantized ? (await trained(name, arch)).model : await architecture(of);
+  const report = { ...reportOn(model, quantized ? null : batch), file };
   if (json) printJson(report);
   else print(file ? `${showFile(file)}\n\n${show(report)}` : show(report));
 }
 
-function reportOn(model: Model, batch: number): Report {
+/** @param batch images of a training step, null for a network that is not trained */
+function reportOn(model: Model, batch: number | null): Report {
   const inference = new Graph();
   const b = new Builder(inference, false);
   const x = inference.input('x', { dtype: 'f32', shape: [1, ...model.input] });
   inference.output('scores', model.build(b, x));
-  const training = new Graph();
-  buildStep(new Builder(training, true), model, sgd({ momentum: 0.9 }), [batch, ...model.input]);
   const layers = describeLayers(inference, b.taps);
   const sum = (of: (row: LayerRow) => number) => layers.reduce((total, row) => total + of(row), 0);
   return {
@@ -85,14 +87,22 @@ function reportOn(model: Model, batch: number): Report {
     parameters: sum((row) => row.parameters),
     macs: sum((row) => row.macs),
     layers,
-    memory: { inference: memoryOf(inference, 1), training: memoryOf(training, batch) },
+    memory: {
+      inference: memoryOf(inference, 1),
+      training: batch === null ? null : trainingMemory(model, batch),
+    },
   };
+}
+
+function trainingMemory(model: Model, batch: number): Memory {
+  const training = new Graph();
+  buildStep(new Builder(training, true), model, sgd({ momentum: 0.9 }), [batch, ...model.input]);
+  return memoryOf(training, batch);
 }
 
 function memoryOf(graph: Graph, batch: number): Memory {
   const { memory } = compile(graph, wasmTarget);
-  const sum = (values: Iterable<TensorType>) =>
-    [...values].reduce((total, v) => total + bytesOf(v), 0);
+  const sum = (values: Iterable<TensorType>) => [...values].reduce((total, v) => total + bytesOf(v), 0);
   const variables = sum([...graph.variables.values()].map((v) => v.value));
   return { batch, variables, io: sum([...graph.inputs.values(), ...graph.outputs.values()]), ...memory };
 }
@@ -110,7 +120,7 @@ function show({ title, input, classes, parameters, macs, layers, memory }: Repor
   const line = (label: string, of: (m: Memory) => number) => [
     label,
     bytes(of(inference)),
-    bytes(of(training)),
+    ...(training ? [bytes(of(training))] : []),
   ];
   return [
     `${title}: input ${input.join('×')}, ${classes} classes, ${grouped(parameters)} parameters`,
@@ -118,7 +128,10 @@ function show({ title, input, classes, parameters, macs, layers, memory }: Repor
     table(['layer', 'operator', 'output', 'parameters', 'MACs'], [...rows, total]),
     '',
     table(
-      ['planned memory', 'inference, batch 1', `training step, batch ${training.batch} (sgd, momentum)`],
+      [
+        ...['planned memory', 'inference, batch 1'],
+        ...(training ? [`training step, batch ${training.batch} (sgd, momentum)`] : []),
+      ],
       [
         line('values', (m) => m.arena),
         line('  lower bound', (m) => m.arenaLowerBound),

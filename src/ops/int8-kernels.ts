@@ -75,7 +75,8 @@ function geometryOf({ x, w, y }: Int8Conv, a: QlinearConvAttrs): Geometry {
     return { ...s, ...one, c: h * width * c, w: n, ow: n };
   }
   const pixels = n * h * width;
-  if (unpadded && kh * kw * sh * sw === 1 && s.oh === h && s.ow === width) return { ...s, ...one, w: pixels, ow: pixels };
+  if (unpadded && kh * kw * sh * sw === 1 && s.oh === h && s.ow === width)
+    return { ...s, ...one, w: pixels, ow: pixels };
   return s;
 }
 
@@ -112,7 +113,12 @@ function winogradTiling(s: Geometry): Tiling | null {
   // Every tile of a square transforms it again: channels are cut only where squares give too few tiles.
   const tiles = Math.ceil(down / rows) * Math.ceil(across / columns) * Math.ceil(s.n / images);
   const all = Math.ceil(s.m / PANEL);
-  return { images, rows, columns, panels: even(all, clamp((all * tiles) / FEWEST_TILES, Math.min(4, all), all)) };
+  return {
+    images,
+    rows,
+    columns,
+    panels: even(all, clamp((all * tiles) / FEWEST_TILES, Math.min(4, all), all)),
+  };
 }
 
 /** Whether no sum can leave what INT8_WINOGRAD computes exactly; weights that are not constant are not known. */
@@ -132,8 +138,24 @@ function isExact(w: Value, a: QlinearConvAttrs): boolean {
   return true;
 }
 
-function packKernel(opcode: Opcode, t: Int8Conv, out: Buffer, s: Geometry, [runs, length]: number[], factor: number): WasmKernel {
-  const args = [read(t.w), read(t.bias), read(t.scale), write(out), i32(s.m), i32(runs), i32(length), f32(factor)];
+function packKernel(
+  opcode: Opcode,
+  t: Int8Conv,
+  out: Buffer,
+  s: Geometry,
+  [runs, length]: number[],
+  factor: number,
+): WasmKernel {
+  const args = [
+    read(t.w),
+    read(t.bias),
+    read(t.scale),
+    write(out),
+    i32(s.m),
+    i32(runs),
+    i32(length),
+    f32(factor),
+  ];
   return { opcode, tiles: Math.ceil(s.m / PANEL), args };
 }
 
@@ -160,7 +182,8 @@ export function int8ConvKernels(
   const winograd = winogradTiling(s);
   if (winograd && isExact(t.w, a)) {
     const packed = scratch(panels * (HEAD + 36 * s.c * PANEL * 2));
-    const blocks = Math.ceil(Math.ceil(s.oh / 4) / winograd.rows) * Math.ceil(Math.ceil(s.ow / 4) / winograd.columns);
+    const blocks =
+      Math.ceil(Math.ceil(s.oh / 4) / winograd.rows) * Math.ceil(Math.ceil(s.ow / 4) / winograd.columns);
     const tiles = blocks * Math.ceil(s.n / winograd.images) * Math.ceil(panels / winograd.panels);
     return [
       packKernel(Opcode.INT8_WINOGRAD_FILTER, t, packed, s, [9, s.c], factor),
@@ -173,6 +196,10 @@ export function int8ConvKernels(
   const blocks = Math.ceil(s.oh / cut.rows) * Math.ceil(s.ow / cut.columns);
   return [
     packKernel(Opcode.INT8_PACK, t, packed, s, [runs, length], factor),
-    { opcode: Opcode.INT8_CONV, tiles: s.n * blocks * Math.ceil(panels / cut.panels), args: words(packed, cut) },
+    {
+      opcode: Opcode.INT8_CONV,
+      tiles: s.n * blocks * Math.ceil(panels / cut.panels),
+      args: words(packed, cut),
+    },
   ];
 }

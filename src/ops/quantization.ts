@@ -44,7 +44,8 @@ export function checkQuantized(name: string, what: string, x: TensorType, q: Qua
   check(
     Number.isInteger(zeroPoint) && zeroPoint >= low && zeroPoint <= high,
     'shape',
-    () => `${name}: the zero point of the ${what} must be a whole number from ${low} to ${high}, not ${zeroPoint}.`,
+    () =>
+      `${name}: the zero point of the ${what} must be a whole number from ${low} to ${high}, not ${zeroPoint}.`,
   );
 }
 

@@ -1,7 +1,7 @@
 /** Convolution of bytes, with linear layers as its 1×1 form: ONNX's QLinearConv, channels-last; no gradients. */
 import { Activation } from '../../as/kinds.ts';
 import { check } from '../core/error.ts';
-import { sameShape, type Shape, showType, type Tensor, type TensorType } from '../core/tensor.ts';
+import { type Shape, sameShape, showType, type Tensor, type TensorType } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
 import { defineOp, noGrad, type OpDef } from '../ir/op.ts';
 import { int8ConvKernels } from './int8-kernels.ts';
@@ -33,13 +33,20 @@ export function endScales({ x, y, activation }: QlinearConvAttrs): { factor: num
 function convShape(x: TensorType, w: TensorType, a: QlinearConvAttrs): Shape {
   const name = 'qlinear_conv';
   check(
-    x.shape.length === 4 && w.shape.length === 4 && w.dtype === 'i8' && [...x.shape, ...w.shape].every((d) => d > 0),
+    x.shape.length === 4 &&
+      w.shape.length === 4 &&
+      w.dtype === 'i8' &&
+      [...x.shape, ...w.shape].every((d) => d > 0),
     'shape',
     () => `${name} takes [N×H×W×C] and weights i8[M×KH×KW×C], not ${showType(x)} and ${showType(w)}.`,
   );
   const [n, h, width, c] = x.shape;
   const [m, kh, kw, channels] = w.shape;
-  check(c === channels, 'shape', () => `${name}: ${showType(x)} has ${c} channels, the weights take ${channels}.`);
+  check(
+    c === channels,
+    'shape',
+    () => `${name}: ${showType(x)} has ${c} channels, the weights take ${channels}.`,
+  );
   check(
     [...a.stride, ...a.dilation].every((v) => Number.isInteger(v) && v > 0) &&
       a.padding.every((v) => Number.isInteger(v) && v >= 0),
@@ -149,5 +156,8 @@ export interface QlinearConvInputs {
   readonly residual?: Value | null;
 }
 
-export const qlinearConv = (x: Value, { w, scale, bias, residual }: QlinearConvInputs, attrs: QlinearConvAttrs): Value =>
-  apply1(qlinearConvOp, [x, w, scale, bias ?? null, residual ?? null], attrs);
+export const qlinearConv = (
+  x: Value,
+  { w, scale, bias, residual }: QlinearConvInputs,
+  attrs: QlinearConvAttrs,
+): Value => apply1(qlinearConvOp, [x, w, scale, bias ?? null, residual ?? null], attrs);

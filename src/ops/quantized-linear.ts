@@ -1,7 +1,7 @@
 /** From real numbers to bytes and back, and sums of bytes. No gradients: these operators are for inference. */
 import { Layout, Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
-import { sameShape, type Shape, showType, sizeOf } from '../core/tensor.ts';
+import { type Shape, sameShape, showType, sizeOf } from '../core/tensor.ts';
 import { apply1, type Value } from '../ir/graph.ts';
 import { type Buffer, f32, i32, read, type WasmKernel, write } from '../ir/kernel.ts';
 import { defineOp, noGrad } from '../ir/op.ts';
@@ -36,7 +36,14 @@ function forElements(shape: Shape, visit: (first: number, last: number) => void)
   }
 }
 
-function kernel(opcode: Opcode, x: Buffer, y: Buffer, shape: Shape, q: Quantization, factor: number): WasmKernel[] {
+function kernel(
+  opcode: Opcode,
+  x: Buffer,
+  y: Buffer,
+  shape: Shape,
+  q: Quantization,
+  factor: number,
+): WasmKernel[] {
   const { n, c, pixels } = planes(shape);
   const rows = Math.max(64, Math.ceil(Layout.TILE / c));
   const words = [n, c, pixels, int8Type(q), q.zeroPoint].map(i32);
@@ -116,11 +123,7 @@ export const qlinearAddOp = defineOp<QlinearAddAttrs>({
   wasm({ inputs: [a, b], outputs: [y], attrs }) {
     const count = sizeOf(y.shape);
     const [low, high] = endOf(attrs.y, attrs.relu);
-    const operand = (q: Quantization) => [
-      i32(int8Type(q)),
-      i32(q.zeroPoint),
-      f32(q.scale / attrs.y.scale),
-    ];
+    const operand = (q: Quantization) => [i32(int8Type(q)), i32(q.zeroPoint), f32(q.scale / attrs.y.scale)];
     const end = [i32(int8Type(attrs.y)), i32(attrs.y.zeroPoint), f32(low), f32(high)];
     const args = [read(a), read(b), write(y), i32(count), ...operand(attrs.a), ...operand(attrs.b), ...end];
     return [{ opcode: Opcode.INT8_ADD, tiles: Math.ceil(count / Layout.TILE), args }];

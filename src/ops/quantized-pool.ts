@@ -33,7 +33,8 @@ function infer(name: string, x: TensorType, a: QlinearPoolAttrs): TensorType[] {
     [kh, kw, ...a.stride].every((v) => Number.isInteger(v) && v > 0) &&
       a.padding.every((v, i) => Number.isInteger(v) && v >= 0 && v < (i % 2 ? kw : kh)),
     'shape',
-    () => `${name}: kernel [${a.kernel}], stride [${a.stride}] and padding [${a.padding}] do not fit together.`,
+    () =>
+      `${name}: kernel [${a.kernel}], stride [${a.stride}] and padding [${a.padding}] do not fit together.`,
   );
   const oh = Math.floor((h + t + b - kh) / a.stride[0]) + 1;
   const ow = Math.floor((w + l + r - kw) / a.stride[1]) + 1;
@@ -42,7 +43,12 @@ function infer(name: string, x: TensorType, a: QlinearPoolAttrs): TensorType[] {
 }
 
 /** Calls back for each output element with those of its window that are inside the image. */
-function forWindows(x: TensorType, y: TensorType, a: QlinearPoolAttrs, visit: (o: number, window: number[]) => void) {
+function forWindows(
+  x: TensorType,
+  y: TensorType,
+  a: QlinearPoolAttrs,
+  visit: (o: number, window: number[]) => void,
+) {
   const [, h, w, c] = x.shape;
   const [n, oh, ow] = y.shape;
   const inside = (o: number, stride: number, before: number, kernel: number, size: number) =>

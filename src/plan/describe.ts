@@ -64,6 +64,7 @@ function macsOf({ op, inputs, outputs: [y], attrs }: Node): number {
   switch (op.name) {
     case 'conv2d':
     case 'linear':
+    case 'qlinear_conv':
       return sizeOf(y.shape) * sizeOf(w.shape.slice(1));
     case 'conv_transpose2d':
       return sizeOf(x.shape) * sizeOf(w.shape.slice(1));

@@ -70,7 +70,10 @@ export class Observer {
       const error = this.#errorOf(clip, clip / (unsigned ? 255 : 127));
       if (error < best.error) best = { clip, error };
     }
-    return [unsigned ? Math.max(0, this.low) : Math.max(this.low, -best.clip), Math.min(this.high, best.clip)];
+    return [
+      unsigned ? Math.max(0, this.low) : Math.max(this.low, -best.clip),
+      Math.min(this.high, best.clip),
+    ];
   }
 
   /** Squares of rounding, a twelfth of a step's, and of clipping. */

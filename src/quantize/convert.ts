@@ -99,6 +99,13 @@ export class Conversion {
     return this.uses.get(v) === 1 ? this.nodes.find((n) => n.inputs.includes(v)) : undefined;
   }
 
+  /** Whether a value is a result, as it is or in another order. */
+  isResult(v: Value): boolean {
+    if (this.results.has(v)) return true;
+    const reader = this.onlyReader(v);
+    return !!reader && /^(reshape|transpose)$/.test(reader.op.name) && this.isResult(reader.outputs[0]);
+  }
+
   /** The f32 tensor: converted from bytes where it is bytes. */
   real(v: Value): Value {
     const known = this.#real.get(v);

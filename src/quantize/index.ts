@@ -86,6 +86,11 @@ export async function quantize(
   { method = 'mse' }: QuantizeOptions = {},
 ): Promise<Map<string, Tensor>> {
   check(batches.length > 0, 'value', () => 'Quantisation needs images to measure ranges by.');
+  check(
+    session.parameters > 0,
+    'value',
+    () => `${session.model.title} has no f32 weights to quantize: it is in int8 already.`,
+  );
   const observers = new Map<string, Observer>();
   const observerOf = (site: string): Observer => {
     const observer = observers.get(site) ?? new Observer();
@@ -120,4 +125,3 @@ async function observe(
     for (const [site, values] of Object.entries(sites)) see(site, values);
   }
 }
-

@@ -5,8 +5,8 @@ import type { Node, Value } from '../ir/graph.ts';
 import type { ConvAttrs, Epilogue } from '../ops/conv-shape.ts';
 import { activationOf } from '../ops/elementwise.ts';
 import type { PoolAttrs } from '../ops/pool.ts';
-import { qlinearAdd } from '../ops/quantized-linear.ts';
 import { type QlinearConvAttrs, qlinearConv } from '../ops/quantized-conv.ts';
+import { qlinearAdd } from '../ops/quantized-linear.ts';
 import { qlinearAveragePool, qlinearMaxPool } from '../ops/quantized-pool.ts';
 import type { ReduceAttrs } from '../ops/reduce.ts';
 import { reshape, type SliceAttrs } from '../ops/shape.ts';
@@ -42,7 +42,7 @@ const plain = { stride: [1, 1], padding: [0, 0, 0, 0], dilation: [1, 1] } as con
 function emit(c: Conversion, { name, x, make, geometry, activation, residual, y }: Layer): true {
   const layer = c.source.layer(name, x.q.scale, make);
   const bias = integerBias(layer, x.q.scale);
-  const q = c.results.has(y) ? null : quantizationOf(c.source.range(name, y));
+  const q = c.isResult(y) ? null : quantizationOf(c.source.range(name, y));
   const inputs = {
     w: c.constant(layer.weight),
     scale: c.constant(layer.scale),
@@ -61,7 +61,8 @@ const conv2d: Rule = (c, { inputs: [x, w, b, residual], outputs: [y], attrs }) =
   const activation = (a.activation ?? Activation.NONE) as Ends;
   const inner = activation === Activation.TANH || activation === Activation.SCALED_TANH;
   const fits = a.groups === 1 && ends.includes(activation) && a.padding.every((p) => p >= 0);
-  if (!fits || !c.isStatic(w!) || (b && !c.isStatic(b)) || (residual && (inner || c.results.has(y)))) return false;
+  if (!fits || !c.isStatic(w!) || (b && !c.isStatic(b)) || (residual && (inner || c.isResult(y))))
+    return false;
   const name = c.nameOf(w, 'conv');
   return emit(c, {
     name,
@@ -110,7 +111,14 @@ const maxPool: Rule = (c, { inputs: [x], outputs: [y], attrs }) => {
 };
 
 /** The mean has a smaller range than what it is taken of, and a scale of its own. */
-function averaged(c: Conversion, x: Bytes, y: Value, pool: ReturnType<typeof poolOf>, include: boolean, times: number): true {
+function averaged(
+  c: Conversion,
+  x: Bytes,
+  y: Value,
+  pool: ReturnType<typeof poolOf>,
+  include: boolean,
+  times: number,
+): true {
   const name = c.nameOf(null, 'average_pool');
   const { scale } = withType(c.source.range(name, y), x.q.dtype);
   const attrs = { ...pool!, x: { ...x.q, scale: x.q.scale * times }, scale, countIncludePad: include };
@@ -119,7 +127,10 @@ function averaged(c: Conversion, x: Bytes, y: Value, pool: ReturnType<typeof poo
 }
 
 const averagePool: Rule = (c, node) => {
-  const { inputs: [x], outputs: [y] } = node;
+  const {
+    inputs: [x],
+    outputs: [y],
+  } = node;
   const a = node.attrs as PoolAttrs;
   if (subsampling(c, node)) return true;
   const known = c.known(x!);
@@ -148,7 +159,11 @@ function perChannel(c: Conversion, v: Value, name: string): { node: Node; other:
 
 /** LeNet-5's subsampling, activation(sum · coefficient + bias) for each map: a convolution of maps with themselves. */
 function subsampling(c: Conversion, node: Node): boolean {
-  const { inputs: [x], outputs: [sum], attrs } = node;
+  const {
+    inputs: [x],
+    outputs: [sum],
+    attrs,
+  } = node;
   const a = attrs as PoolAttrs;
   const pool = poolOf(a, x!, sum);
   const coefficient = perChannel(c, sum, 'mul');
@@ -170,7 +185,14 @@ function subsampling(c: Conversion, node: Node): boolean {
   c.setDone([coefficient.node, bias.node, end]);
   const geometry = { stride: pool.stride, padding: pool.padding, dilation: [1, 1] } as const;
   const y = end.outputs[0];
-  return emit(c, { name, x: c.bytes(x!, `${name}.input`), make, geometry, activation: activation as Ends, y });
+  return emit(c, {
+    name,
+    x: c.bytes(x!, `${name}.input`),
+    make,
+    geometry,
+    activation: activation as Ends,
+    y,
+  });
 }
 
 const flat = (t: Tensor): Tensor => ({ ...t, shape: [sizeOf(t.shape)] });

@@ -49,7 +49,11 @@ const rangeOf = (site: string): string => `${site}.range`;
 export function storedSource(tensors: ReadonlyMap<string, Tensor>): Source {
   const get = (name: string, dtype: Tensor['dtype']): Tensor => {
     const found = tensors.get(name);
-    check(found, 'unknown', () => `The quantised weights are not those of this network: "${name}" is missing.`);
+    check(
+      found,
+      'unknown',
+      () => `The quantised weights are not those of this network: "${name}" is missing.`,
+    );
     check(found.dtype === dtype, 'shape', () => `"${name}" must be ${dtype}, not ${found.dtype}.`);
     check(
       found.data.every(Number.isFinite),
@@ -62,7 +66,11 @@ export function storedSource(tensors: ReadonlyMap<string, Tensor>): Source {
     range(site) {
       const { data } = get(rangeOf(site), 'f32');
       const [low, high] = data;
-      check(data.length === 2 && low <= high, 'value', () => `"${rangeOf(site)}" is no range: the file is damaged.`);
+      check(
+        data.length === 2 && low <= high,
+        'value',
+        () => `"${rangeOf(site)}" is no range: the file is damaged.`,
+      );
       return [low, high];
     },
     layer(name) {

@@ -20,7 +20,10 @@ function bytes(shape: readonly number[], dtype: 'u8' | 'i8'): Tensor {
 }
 
 function real(shape: readonly number[]): Tensor {
-  return tensor(shape, Float32Array.from({ length: sizeOf(shape) }, () => random.between(-1, 1)));
+  return tensor(
+    shape,
+    Float32Array.from({ length: sizeOf(shape) }, () => random.between(-1, 1)),
+  );
 }
 
 interface Case {
@@ -94,7 +97,9 @@ const cases: readonly Case[] = [
   { n: 64, c: 16, m: 120, k: 5, size: 5 },
   { n: 1, c: 512, m: 1000, k: 1, size: 1 },
 ];
-const chosen = process.argv[4] ? cases.filter((_, i) => process.argv[4].split(',').includes(String(i))) : cases;
+const chosen = process.argv[4]
+  ? cases.filter((_, i) => process.argv[4].split(',').includes(String(i)))
+  : cases;
 for (const c of chosen) {
   const [[f, fBest], [q, qBest]] = await time([await f32(c), await int8(c)], 700);
   const out = Math.floor((c.size + 2 * (c.pad ?? 0) - c.k) / (c.stride ?? 1)) + 1;
@@ -102,6 +107,8 @@ for (const c of chosen) {
   const label = `${c.n}× ${c.k}×${c.k}${c.stride ? '/2' : ''} ${c.c}→${c.m} ${c.size}²`.padEnd(24);
   const rate = (macs / qBest / 1e6).toFixed(1);
   const ratios = `${(f / q).toFixed(2)}× (best ${(fBest / qBest).toFixed(2)}×)`;
-  console.log(`${label} f32 ${f.toFixed(3)} ms, int8 ${q.toFixed(3)} (best ${qBest.toFixed(3)}) ms, ${ratios}, ${rate} GMAC/s`);
+  console.log(
+    `${label} f32 ${f.toFixed(3)} ms, int8 ${q.toFixed(3)} (best ${qBest.toFixed(3)}) ms, ${ratios}, ${rate} GMAC/s`,
+  );
 }
 backend.dispose();

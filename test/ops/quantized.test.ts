@@ -17,7 +17,13 @@ import { randomTensor, wasmBackends } from '../op.ts';
 const u8 = (scale: number, zeroPoint = 0): Quantization => ({ dtype: 'u8', scale, zeroPoint });
 const i8 = (scale: number, zeroPoint = 0): Quantization => ({ dtype: 'i8', scale, zeroPoint });
 
-function bytesFrom(name: string, shape: readonly number[], dtype: 'u8' | 'i8', low: number, high: number): Tensor {
+function bytesFrom(
+  name: string,
+  shape: readonly number[],
+  dtype: 'u8' | 'i8',
+  low: number,
+  high: number,
+): Tensor {
   const random = new Random(2).at(name);
   const draw = () => low + random.below(high - low + 1);
   return tensor(shape, Array.from({ length: sizeOf(shape) }, draw), dtype);
@@ -27,10 +33,14 @@ function bytesFrom(name: string, shape: readonly number[], dtype: 'u8' | 'i8', l
 const bytes = (name: string, shape: readonly number[], dtype: 'u8' | 'i8'): Tensor =>
   bytesFrom(name, shape, dtype, dtype === 'u8' ? 0 : -128, dtype === 'u8' ? 255 : 127);
 
-const weights = (shape: readonly number[], limit: number): Tensor => bytesFrom('w', shape, 'i8', -limit, limit);
+const weights = (shape: readonly number[], limit: number): Tensor =>
+  bytesFrom('w', shape, 'i8', -limit, limit);
 
 /** Runs a graph of the given inputs on the reference and on every binary: the bits must be the same. */
-async function checkExact(inputs: readonly Tensor[], build: (graph: Graph, xs: Value[]) => Value): Promise<Tensor> {
+async function checkExact(
+  inputs: readonly Tensor[],
+  build: (graph: Graph, xs: Value[]) => Value,
+): Promise<Tensor> {
   const graph = new Graph();
   const xs = inputs.map((t, i) => graph.input(`x${i}`, t));
   graph.output('y', build(graph, xs));
@@ -80,8 +90,14 @@ async function checkConv({ x, w, attrs = {}, kernel, limit = 127 }: ConvCase): P
     const random = new Random(3).at(`${x} ${w}`);
     // Sums spread over the bytes of y whatever K is.
     const spread = (60 * 0.05) / (0.02 * 70 * limit * 0.5 * Math.sqrt(k));
-    const scale = tensor([m], Float32Array.from({ length: m }, () => spread * random.between(0.5, 1.5)));
-    const bias = tensor([m], Int32Array.from({ length: m }, () => random.below(20000) - 10000));
+    const scale = tensor(
+      [m],
+      Float32Array.from({ length: m }, () => spread * random.between(0.5, 1.5)),
+    );
+    const bias = tensor(
+      [m],
+      Int32Array.from({ length: m }, () => random.below(20000) - 10000),
+    );
     return qlinearConv(
       value,
       {
@@ -107,7 +123,13 @@ async function checkConv({ x, w, attrs = {}, kernel, limit = 127 }: ConvCase): P
   expect(new Set(y.data).size, 'different values').toBeGreaterThan(Math.min(3, y.data.length - 1));
   if (kernel === undefined) return;
   const whole = new Graph();
-  whole.output('y', build(whole, inputs.map((t, i) => whole.input(`x${i}`, t))));
+  whole.output(
+    'y',
+    build(
+      whole,
+      inputs.map((t, i) => whole.input(`x${i}`, t)),
+    ),
+  );
   expect(compile(whole, wasmTarget).steps.map((s) => s.kernel.opcode)).toEqual([kernel]);
 }
 
@@ -115,7 +137,11 @@ describe('convolutions of bytes are exact', () => {
   test.each<ConvCase>([
     { x: [2, 14, 14, 6], w: [16, 5, 5, 6] },
     { x: [3, 32, 32, 1], w: [6, 5, 5, 1], attrs: { x: i8(0.02), y: i8(0.05), activation: Activation.NONE } },
-    { x: [1, 31, 30, 3], w: [64, 7, 7, 3], attrs: { stride: [2, 2], padding: [3, 3, 3, 3], x: u8(0.02, 132), y: u8(0.05, 123) } },
+    {
+      x: [1, 31, 30, 3],
+      w: [64, 7, 7, 3],
+      attrs: { stride: [2, 2], padding: [3, 3, 3, 3], x: u8(0.02, 132), y: u8(0.05, 123) },
+    },
     { x: [2, 9, 7, 5], w: [11, 3, 2, 5], attrs: { stride: [2, 1], padding: [2, 0, 1, 1], x: i8(0.02, -7) } },
     { x: [1, 11, 13, 4], w: [9, 3, 3, 4], attrs: { dilation: [2, 3], padding: [2, 3, 2, 3] } },
     { x: [1, 9, 9, 3], w: [3, 3, 3, 3], attrs: { dilation: [2, 1], stride: [1, 2] } },
@@ -131,12 +157,21 @@ describe('convolutions of bytes are exact', () => {
   test.each<ConvCase>([
     { x: [1, 8, 8, 8], w: [8, 3, 3, 8] },
     { x: [3, 8, 8, 16], w: [16, 3, 3, 16], attrs: { residual: u8(0.04) } },
-    { x: [2, 13, 17, 16], w: [20, 3, 3, 16], attrs: { residual: i8(0.04, 5), y: i8(0.05, -9), x: i8(0.02, 3) } },
+    {
+      x: [2, 13, 17, 16],
+      w: [20, 3, 3, 16],
+      attrs: { residual: i8(0.04, 5), y: i8(0.05, -9), x: i8(0.02, 3) },
+    },
     { x: [1, 7, 7, 64], w: [72, 3, 3, 64], attrs: { x: u8(0.02, 100), y: u8(0.05, 90) } },
     { x: [1, 30, 70, 8], w: [12, 3, 3, 8], attrs: { activation: Activation.TANH, y: i8(0.01) } },
-    { x: [1, 12, 12, 24], w: [9, 3, 3, 24], attrs: { padding: [0, 0, 0, 0], y: null, activation: Activation.NONE } },
+    {
+      x: [1, 12, 12, 24],
+      w: [9, 3, 3, 24],
+      attrs: { padding: [0, 0, 0, 0], y: null, activation: Activation.NONE },
+    },
   ])('squares of 4×4: $x with $w', (c) =>
-    checkConv({ ...c, attrs: { padding: same, ...c.attrs }, kernel: Opcode.INT8_WINOGRAD }));
+    checkConv({ ...c, attrs: { padding: same, ...c.attrs }, kernel: Opcode.INT8_WINOGRAD }),
+  );
 
   test('sums that squares could not hold take the direct kernel', async () => {
     const c = { x: [1, 8, 8, 520], w: [8, 3, 3, 520], attrs: { padding: same } };
@@ -146,11 +181,25 @@ describe('convolutions of bytes are exact', () => {
 
   test('the largest sums that squares may hold', async () => {
     const [c, m] = [112, 8];
-    const x = tensor([1, 8, 8, c], Array.from({ length: 64 * c }, () => 255), 'u8');
+    const x = tensor(
+      [1, 8, 8, c],
+      Array.from({ length: 64 * c }, () => 255),
+      'u8',
+    );
     const y = await checkExact([x], (graph, [v]) => {
-      const w = graph.constant(tensor([m, 3, 3, c], Array.from({ length: m * 9 * c }, (_, i) => (i < 9 * c ? -127 : 127)), 'i8'));
+      const w = graph.constant(
+        tensor(
+          [m, 3, 3, c],
+          Array.from({ length: m * 9 * c }, (_, i) => (i < 9 * c ? -127 : 127)),
+          'i8',
+        ),
+      );
       const scale = graph.constant(tensor([m], new Float32Array(m).fill(1)));
-      return qlinearConv(v, { w, scale }, { ...defaults, x: u8(1), y: null, padding: same, activation: Activation.NONE });
+      return qlinearConv(
+        v,
+        { w, scale },
+        { ...defaults, x: u8(1), y: null, padding: same, activation: Activation.NONE },
+      );
     });
     expect(Math.max(...y.data)).toBe(9 * c * 127 * 255);
     expect(Math.min(...y.data)).toBe(-9 * c * 127 * 255);
@@ -165,23 +214,32 @@ describe('other operators on bytes', () => {
       const padded = { kernel: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1], x: q } as const;
       await checkExact([x], (_, [v]) => qlinearMaxPool(v, { ...pool, x: q }));
       await checkExact([x], (_, [v]) => qlinearMaxPool(v, padded));
-      await checkExact([x], (_, [v]) => qlinearAveragePool(v, { ...pool, x: q, scale: 0.013, countIncludePad: true }));
-      await checkExact([x], (_, [v]) => qlinearAveragePool(v, { ...padded, scale: 0.02, countIncludePad: false }));
-      await checkExact([x], (_, [v]) => qlinearAveragePool(v, { ...padded, kernel: [9, 8], scale: 0.02, countIncludePad: true }));
+      await checkExact([x], (_, [v]) =>
+        qlinearAveragePool(v, { ...pool, x: q, scale: 0.013, countIncludePad: true }),
+      );
+      await checkExact([x], (_, [v]) =>
+        qlinearAveragePool(v, { ...padded, scale: 0.02, countIncludePad: false }),
+      );
+      await checkExact([x], (_, [v]) =>
+        qlinearAveragePool(v, { ...padded, kernel: [9, 8], scale: 0.02, countIncludePad: true }),
+      );
     }
   });
 
-  test.each([[[2, 3, 7, 5]], [[1, 130, 3, 3]], [[4, 10]], [[9000]]])('to bytes and back, %j', async (shape) => {
-    const x = randomTensor('real', shape, -3, 3);
-    for (const q of [u8(0.011, 128), i8(0.03)]) {
-      await checkExact([x], (_, [v]) => quantizeLinear(v, q));
-      const y = await checkExact([x], (_, [v]) => dequantizeLinear(quantizeLinear(v, q), q));
-      y.data.forEach((v, i) => {
-        const clipped = Math.max(-128 * q.scale, Math.min(127 * q.scale, x.data[i]));
-        expect(Math.abs(v - clipped)).toBeLessThanOrEqual(0.51 * q.scale);
-      });
-    }
-  });
+  test.each([[[2, 3, 7, 5]], [[1, 130, 3, 3]], [[4, 10]], [[9000]]])(
+    'to bytes and back, %j',
+    async (shape) => {
+      const x = randomTensor('real', shape, -3, 3);
+      for (const q of [u8(0.011, 128), i8(0.03)]) {
+        await checkExact([x], (_, [v]) => quantizeLinear(v, q));
+        const y = await checkExact([x], (_, [v]) => dequantizeLinear(quantizeLinear(v, q), q));
+        y.data.forEach((v, i) => {
+          const clipped = Math.max(-128 * q.scale, Math.min(127 * q.scale, x.data[i]));
+          expect(Math.abs(v - clipped)).toBeLessThanOrEqual(0.51 * q.scale);
+        });
+      }
+    },
+  );
 
   test('halves go to the even neighbour', async () => {
     const x = tensor([8], [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 1e9, -1e9]);
@@ -207,12 +265,20 @@ test('what does not fit is told', () => {
     qlinearConv(x, { w: weights, scale }, { ...defaults, ...attrs });
   expect(() => conv({ x: i8(1) })).toThrow('the input is u8[1×8×8×3], but its quantisation is of i8');
   expect(() => conv({ x: u8(0) })).toThrow('scale of the input must be a positive number');
-  expect(() => conv({ x: u8(1, 256) })).toThrow('zero point of the input must be a whole number from 0 to 255');
+  expect(() => conv({ x: u8(1, 256) })).toThrow(
+    'zero point of the input must be a whole number from 0 to 255',
+  );
   expect(() => conv({ y: u8(Number.NaN) })).toThrow('scale of the result');
-  expect(() => conv({}, graph.constant(tensor([4, 3, 3, 2], undefined, 'i8')))).toThrow('has 3 channels, the weights take 2');
-  expect(() => conv({}, graph.constant(tensor([4, 9, 3, 3], undefined, 'i8')))).toThrow('9×3 kernel does not fit');
+  expect(() => conv({}, graph.constant(tensor([4, 3, 3, 2], undefined, 'i8')))).toThrow(
+    'has 3 channels, the weights take 2',
+  );
+  expect(() => conv({}, graph.constant(tensor([4, 9, 3, 3], undefined, 'i8')))).toThrow(
+    '9×3 kernel does not fit',
+  );
   expect(() => conv({ stride: [0, 1] })).toThrow('impossible');
   expect(() => conv({ residual: u8(1) })).toThrow('a residual and its quantisation go together');
   expect(() => quantizeLinear(x, u8(1))).toThrow('takes an f32 tensor');
-  expect(() => qlinearMaxPool(x, { kernel: [2, 2], stride: [2, 2], padding: [2, 0, 0, 0], x: u8(1) })).toThrow('do not fit');
+  expect(() =>
+    qlinearMaxPool(x, { kernel: [2, 2], stride: [2, 2], padding: [2, 0, 0, 0], x: u8(1) }),
+  ).toThrow('do not fit');
 });
