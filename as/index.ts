@@ -161,7 +161,7 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.INT8_WINOGRAD: return int8Winograd(r, tile, scratch);
     case Opcode.QUANTIZE: return quantize(r, tile);
     case Opcode.DEQUANTIZE: return dequantize(r, tile);
-    case Opcode.INT8_POOL: return int8Pool(r, tile);
+    case Opcode.INT8_POOL: return int8Pool(r, tile, scratch);
     case Opcode.INT8_ADD: return int8Add(r, tile);
     default: unreachable();
   }

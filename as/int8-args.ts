@@ -24,6 +24,9 @@ export const enum Int8PackArgs {
   LENGTH = 44,
   /** Of all scales. */
   FACTOR = 48,
+  /** INT8_PACK: neighbouring pixels that are computed as one, and by how many numbers of a run they lie apart. */
+  PIXELS = 52,
+  SHIFT = 56,
 }
 
 /** What a convolution of bytes and its end are made of; INT8_CONV and INT8_WINOGRAD share all words up to PANELS. */

@@ -9,29 +9,35 @@ import { Int8PackArgs } from './int8-args';
 @inline
 export const HEAD: usize = 64;
 
-function packHead(cmd: usize, m: i32, panel: i32, head: usize): void {
+/** @param all rows, M a pixel */
+function packHead(cmd: usize, m: i32, all: i32, panel: i32, head: usize): void {
   const factor = load<f32>(cmd, Int8PackArgs.FACTOR);
   const bias = load<usize>(cmd, Int8PackArgs.BIAS), scale = load<usize>(cmd, Int8PackArgs.SCALE);
   for (let i = 0; i < 8; i++, head += 4) {
-    const row = (panel << 3) + i;
-    store<i32>(head, bias && row < m ? load<i32>(bias + (row << 2)) : 0);
-    store<f32>(head, row < m ? load<f32>(scale + (row << 2)) * factor : 0, 32);
+    const isRow = (panel << 3) + i < all, row = ((panel << 3) + i) % m;
+    store<i32>(head, bias && isRow ? load<i32>(bias + (row << 2)) : 0);
+    store<f32>(head, isRow ? load<f32>(scale + (row << 2)) * factor : 0, 32);
   }
 }
 
-/** A panel for INT8_CONV: [run][pair][8][2]. */
+/**
+ * A panel for INT8_CONV: [run][pair][8][2]. Rows are the output channels of PIXELS neighbouring pixels; those of later
+ * pixels begin later in a run.
+ */
 export function int8Pack(cmd: usize, panel: i32): void {
   const m = load<i32>(cmd, Int8PackArgs.M), runs = load<i32>(cmd, Int8PackArgs.RUNS);
-  const length = load<i32>(cmd, Int8PackArgs.LENGTH), pairs = (length + 1) >> 1;
+  const length = load<i32>(cmd, Int8PackArgs.LENGTH), shift = load<i32>(cmd, Int8PackArgs.SHIFT);
+  const pixels = load<i32>(cmd, Int8PackArgs.PIXELS), all = m * pixels;
+  const pairs = (length + (pixels - 1) * shift + 1) >> 1;
   const out = load<usize>(cmd, Int8PackArgs.OUT), x = load<usize>(cmd, Int8PackArgs.X);
-  packHead(cmd, m, panel, out + panel * HEAD);
-  let to = out + ((m + 7) >> 3) * HEAD + (<usize>panel * runs * pairs << 5);
+  packHead(cmd, m, all, panel, out + panel * HEAD);
+  let to = out + ((all + 7) >> 3) * HEAD + (<usize>panel * runs * pairs << 5);
   for (let run = 0; run < runs; run++) {
     for (let i = 0; i < pairs << 1; i += 2, to += 32) {
       for (let r = 0; r < 8; r++) {
-        const row = (panel << 3) + r, from = x + (<usize>row * runs + run) * length + i;
-        store<i16>(to + (r << 2), row < m ? <i16>load<i8>(from) : 0);
-        store<i16>(to + (r << 2), row < m && i + 1 < length ? <i16>load<i8>(from, 1) : 0, 2);
+        const row = (panel << 3) + r, at = i - (row / m) * shift, from = x + (<usize>(row % m) * runs + run) * length + at;
+        store<i16>(to + (r << 2), row < all && at >= 0 && at < length ? <i16>load<i8>(from) : 0);
+        store<i16>(to + (r << 2), row < all && at >= -1 && at + 1 < length ? <i16>load<i8>(from, 1) : 0, 2);
       }
     }
   }
@@ -53,7 +59,7 @@ function transform(to: usize, toStep: usize, a: i32, b: i32, c: i32): void {
 export function int8WinogradFilter(cmd: usize, panel: i32, scratch: usize): void {
   const m = load<i32>(cmd, Int8PackArgs.M), c = load<i32>(cmd, Int8PackArgs.LENGTH);
   const out = load<usize>(cmd, Int8PackArgs.OUT), x = load<usize>(cmd, Int8PackArgs.X);
-  packHead(cmd, m, panel, out + panel * HEAD);
+  packHead(cmd, m, m, panel, out + panel * HEAD);
   const panelBytes = <usize>c * 36 * 16;
   const to = out + ((m + 7) >> 3) * HEAD + panel * panelBytes;
   memory.fill(to, 0, panelBytes);

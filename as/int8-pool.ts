@@ -65,87 +65,98 @@ function windowEnd(o: i32, stride: i32, before: i32, kernel: i32, size: i32): i3
   return min(o * stride - before + kernel, size);
 }
 
-export function int8Pool(cmd: usize, tile: i32): void {
+export function int8Pool(cmd: usize, tile: i32, scratch: usize): void {
   const c = load<i32>(cmd, Int8PoolArgs.C), h = load<i32>(cmd, Int8PoolArgs.H), w = load<i32>(cmd, Int8PoolArgs.W);
   const oh = load<i32>(cmd, Int8PoolArgs.OH), ow = load<i32>(cmd, Int8PoolArgs.OW);
   const kh = load<i32>(cmd, Int8PoolArgs.KH), kw = load<i32>(cmd, Int8PoolArgs.KW);
   const sh = load<i32>(cmd, Int8PoolArgs.SH), sw = load<i32>(cmd, Int8PoolArgs.SW);
   const pt = load<i32>(cmd, Int8PoolArgs.PT), pl = load<i32>(cmd, Int8PoolArgs.PL);
-  const isMax = load<i32>(cmd, Int8PoolArgs.KIND) == PoolKind.MAX;
-  const type = load<i32>(cmd, Int8PoolArgs.TYPE), includePad = load<i32>(cmd, Int8PoolArgs.INCLUDE_PAD) != 0;
-  const zero = load<i32>(cmd, Int8PoolArgs.ZERO), factor = load<f32>(cmd, Int8PoolArgs.FACTOR);
-  const image = tile / oh, oy = tile % oh;
-  const top = max(oy * sh - pt, 0), bottom = windowEnd(oy, sh, pt, kh, h);
-  const x = load<usize>(cmd, Int8PoolArgs.X) + <usize>image * h * w * c;
-  // Where eight bytes still lie in X.
-  const last = x + <usize>(load<i32>(cmd, Int8PoolArgs.N) - image) * h * w * c - 8;
+  const isMax = load<i32>(cmd, Int8PoolArgs.KIND) == PoolKind.MAX, isSigned = load<i32>(cmd, Int8PoolArgs.TYPE) == Int8Type.I8;
+  const image = tile / oh, oy = tile % oh, top = max(oy * sh - pt, 0), rows = windowEnd(oy, sh, pt, kh, h) - top;
+  const x = load<usize>(cmd, Int8PoolArgs.X) + <usize>(image * h + top) * w * c;
+  if (!isMax) sumRows(isSigned, scratch, x, rows, w * c);
+  else if (isSigned) maxRows(true, scratch, x, rows, w * c);
+  else maxRows(false, scratch, x, rows, w * c);
   let y = load<usize>(cmd, Int8PoolArgs.Y) + <usize>tile * ow * c;
   for (let ox = 0; ox < ow; ox++, y += c) {
-    const left = max(ox * sw - pl, 0), right = windowEnd(ox, sw, pl, kw, w);
-    const from = x + <usize>(top * w + left) * c;
-    if (isMax) maxWindow(type, y, from, bottom - top, right - left, c, w * c, last);
-    else {
-      const count = (bottom - top) * (right - left), divisor = includePad ? kh * kw : count;
-      meanWindow(type, zero, factor / <f32>divisor, y, from, bottom - top, right - left, c, w * c, last);
-    }
+    const left = max(ox * sw - pl, 0), columns = windowEnd(ox, sw, pl, kw, w) - left;
+    if (!isMax) {
+      const count = load<i32>(cmd, Int8PoolArgs.INCLUDE_PAD) ? kh * kw : rows * columns;
+      meanColumns(cmd, scratch + (<usize>left * c << 1), y, rows, columns, c, <f32>count);
+    } else if (isSigned) maxColumns(true, scratch + left * c, y, columns, c);
+    else maxColumns(false, scratch + left * c, y, columns, c);
   }
 }
 
-/** Maxima of `rows` × `columns` pixels of c bytes each, lines `line` bytes apart; `last` as for `meanWindow`. */
-function maxWindow(type: i32, y: usize, x: usize, rows: i32, columns: i32, c: i32, line: i32, last: usize): void {
+// @ts-ignore: decorator
+@inline
+function maximum(isSigned: bool, a: v128, b: v128): v128 {
+  return isSigned ? i8x16.max_s(a, b) : i8x16.max_u(a, b);
+}
+
+/** to[0 … n) = maxima of n bytes of `rows` rows. */
+// @ts-ignore: decorator
+@inline
+function maxRows(isSigned: bool, to: usize, x: usize, rows: i32, n: i32): void {
+  let i = 0;
+  for (; i + 16 <= n; i += 16) {
+    let best = v128.load(x + i);
+    for (let r = 1, at = x + n + i; r < rows; r++, at += n) best = maximum(isSigned, best, v128.load(at));
+    v128.store(to + i, best);
+  }
+  for (; i < n; i += 8) {
+    const part = min(8, n - i);
+    let best = loadBytes(x + i, part);
+    for (let r = 1, at = x + n + i; r < rows; r++, at += n) best = maximum(isSigned, best, loadBytes(at, part));
+    v128.store64_lane(to + i, best, 0);
+  }
+}
+
+/** Maxima of neighbouring pixels of c bytes in scratch. */
+// @ts-ignore: decorator
+@inline
+function maxColumns(isSigned: bool, x: usize, y: usize, columns: i32, c: i32): void {
   let k = 0;
   for (; k + 16 <= c; k += 16) {
     let best = v128.load(x + k);
-    for (let r = 0; r < rows; r++) {
-      for (let i = 0, at = x + k + r * line; i < columns; i++, at += c) {
-        const v = v128.load(at);
-        best = type == Int8Type.I8 ? i8x16.max_s(best, v) : i8x16.max_u(best, v);
-      }
-    }
+    for (let i = 1, at = x + c + k; i < columns; i++, at += c) best = maximum(isSigned, best, v128.load(at));
     v128.store(y + k, best);
   }
   for (; k < c; k += 8) {
-    const n = min(8, c - k);
-    let best = loadBytes(x + k, n);
-    for (let r = 0; r < rows; r++) {
-      for (let i = 0, at = x + k + r * line; i < columns; i++, at += c) {
-        const v = loadBytes(at, at <= last ? 8 : n);
-        best = type == Int8Type.I8 ? i8x16.max_s(best, v) : i8x16.max_u(best, v);
-      }
-    }
-    storeBytes(y + k, best, n);
+    let best = v128.load64_zero(x + k);
+    for (let i = 1, at = x + c + k; i < columns; i++, at += c) best = maximum(isSigned, best, v128.load64_zero(at));
+    storeBytes(y + k, best, min(8, c - k));
   }
 }
 
-/** Windows of this many pixels have sums within 16 bits. */
-// @ts-ignore: decorator
-@inline
-const SMALL: i32 = 128;
+/** to[0 … n) = sums, 16 bits, of n bytes of `rows` (at most 128) rows. */
+function sumRows(isSigned: bool, to: usize, x: usize, rows: i32, n: i32): void {
+  const type = isSigned ? Int8Type.I8 : Int8Type.U8;
+  for (let i = 0; i < n; i += 8, to += 16) {
+    const part = min(8, n - i);
+    let sum = extend(type, loadBytes(x + i, part));
+    for (let r = 1, at = x + n + i; r < rows; r++, at += n) sum = i16x8.add(sum, extend(type, loadBytes(at, part)));
+    v128.store(to, sum);
+  }
+}
 
-/** y = Σ (x − zero) · factor + zero, rounded to even. Eight bytes may be read where c is less, before `last`. */
-function meanWindow(
-  type: i32, zero: i32, factor: f32, y: usize, x: usize, rows: i32, columns: i32, c: i32, line: i32, last: usize,
-): void {
-  const f = f32x4.splat(factor), z = i16x8.splat(<i16>zero), all = i32x4.splat(-zero * rows * columns);
+/** y = Σ (x − zero) · factor / count + zero over neighbouring pixels of c 16-bit sums, rounded to even. */
+function meanColumns(cmd: usize, x: usize, y: usize, rows: i32, columns: i32, c: i32, count: f32): void {
+  const type = load<i32>(cmd, Int8PoolArgs.TYPE), zero = load<i32>(cmd, Int8PoolArgs.ZERO);
+  const f = f32x4.splat(load<f32>(cmd, Int8PoolArgs.FACTOR) / count), all = i32x4.splat(-zero * rows * columns);
   const low = f32x4.splat(<f32>(least(type) - zero)), high = f32x4.splat(<f32>(most(type) - zero));
+  const step = <usize>c << 1;
   for (let k = 0; k < c; k += 8) {
-    const n = min(8, c - k);
-    let a = all, b = all, small = i16x8.splat(0), count = 0;
-    for (let r = 0; r < rows; r++) {
-      for (let i = 0, at = x + k + r * line; i < columns; i++, at += c) {
-        small = i16x8.add(small, extend(type, loadBytes(at, at <= last ? 8 : n)));
-        if (++count == SMALL) {
-          a = i32x4.add(a, i32x4.extend_low_i16x8_s(small));
-          b = i32x4.add(b, i32x4.extend_high_i16x8_s(small));
-          small = i16x8.splat(0), count = 0;
-        }
-      }
+    let a = all, b = all;
+    for (let i = 0, at = x + (k << 1); i < columns; i++, at += step) {
+      const v = v128.load(at);
+      a = i32x4.add(a, i32x4.extend_low_i16x8_s(v));
+      b = i32x4.add(b, i32x4.extend_high_i16x8_s(v));
     }
-    a = i32x4.add(a, i32x4.extend_low_i16x8_s(small));
-    b = i32x4.add(b, i32x4.extend_high_i16x8_s(small));
     const p = roundToInt(clamp(f32x4.mul(f32x4.convert_i32x4_s(a), f), low, high));
     const q = roundToInt(clamp(f32x4.mul(f32x4.convert_i32x4_s(b), f), low, high));
-    storeBytes(y + k, narrow(type, i16x8.add(i16x8.narrow_i32x4_s(p, q), z)), n);
+    const both = i16x8.add(i16x8.narrow_i32x4_s(p, q), i16x8.splat(<i16>zero));
+    storeBytes(y + k, narrow(type, both), min(8, c - k));
   }
 }
 

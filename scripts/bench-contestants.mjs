@@ -23,6 +23,8 @@ export const contestants = {
   ours: { adapter: 'ours', threads: 2 },
   'ours-1t': { adapter: 'ours', threads: 1 },
   'ours-simd-1t': { adapter: 'ours', threads: 1, binary: 'simd' },
+  'ours-int8': { adapter: 'ours', threads: 2, int8: 1, kinds: ['infer'] },
+  'ours-int8-1t': { adapter: 'ours', threads: 1, int8: 1, kinds: ['infer'] },
   tfjs: { adapter: 'tfjs', threads: 2, cores: 4, kinds: ['micro', 'infer'] },
   'tfjs+grad': { adapter: 'tfjs', threads: 2, cores: 4, training: 1, kinds: ['train'] },
   ort: { adapter: 'ort', threads: 2, kinds: ['micro', 'infer'] },

@@ -29,8 +29,8 @@ export function errorOf(values, wanted) {
   return Number.isNaN(worst) ? Number.POSITIVE_INFINITY : worst / scale;
 }
 
-/** Largest error of a result that counts. Losses drift apart from step to step. */
-const tolerance = (kind) => (kind === 'train' ? 2e-2 : 1e-3);
+/** Largest error of a result that counts. Losses drift apart from step to step; a byte tells 1 in 255. */
+const tolerance = (kind, { int8 }) => (int8 ? 0.1 : kind === 'train' ? 2e-2 : 1e-3);
 
 export class Page {
   static async open(address, options, { timeout, chromiumPath }) {
@@ -67,11 +67,11 @@ export class Page {
 const failure = (error) => String(error.message).split('\n')[0].slice(0, 200);
 
 /** Loads a case in one contestant's page, checks what it computes and warms it up. */
-async function prepare(page, c, wanted, settings) {
+async function prepare(page, c, wanted, contestant, settings) {
   const values = await page.call('prepare', c);
   const error = errorOf(values, wanted);
   const row = { error: Number(error.toPrecision(2)), rounds: [] };
-  if (error > tolerance(c.kind)) return { ...row, failed: `wrong by ${row.error}` };
+  if (error > tolerance(c.kind, contestant)) return { ...row, failed: `wrong by ${row.error}` };
   const times = await page.call('measure', {
     budget: settings.warmUp ?? WARM_UP_MS,
     fewest: 1,
@@ -133,7 +133,7 @@ async function measureCase(c, wanted, pages, peakPage, settings) {
   for (const [name, page] of pages) {
     if (contestants[name].kinds?.includes(c.kind) === false) continue;
     try {
-      rows[name] = await prepare(page, c, wanted, settings);
+      rows[name] = await prepare(page, c, wanted, contestants[name], settings);
     } catch (error) {
       rows[name] = { failed: failure(error), rounds: [] };
     }

@@ -117,7 +117,7 @@ export function markdown({ meta, info, cases, cold, judged }, names) {
   parts.push(
     `## Targets: ${reached} of ${judged.length}\nRatios are medians of the ratios within each round; \`at best\`: from the best times. Reached: by both.`,
     targetsTable(judged),
-    'Not measured here: native PyTorch and ONNX Runtime, int8 inference.',
+    'Not measured here: native PyTorch and ONNX Runtime.',
   );
   const where = profiles(cases, judged);
   if (where)

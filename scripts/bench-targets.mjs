@@ -7,6 +7,9 @@ const winograd = ['c3x3-64x64-56', 'c3x3-128x128-28', 'c3x3-256x256-14'].flatMap
 const direct = ['c1x1-256x64-56', 'c7x7s2-3x64-224'].flatMap(both);
 const networks = ['lenet5-b1', 'lenet5-b64', 'resnet20-b1', 'resnet20-b32', 'resnet18-b1', 'resnet50-b1'];
 
+/** Networks that int8 shall make faster. */
+const quick = ['lenet5-b64', 'resnet20-b1', 'resnet20-b32', 'resnet18-b1'];
+
 /** Peers that are beaten for inference; tfjs+grad is tfjs there. */
 const PEERS = ['tfjs', 'ort', 'jax'];
 /** Programs shorter than this on one thread need not gain from a second. */
@@ -56,6 +59,17 @@ function overPeers(target, ids, peers, wanted) {
     });
 }
 
+/** Int8 over f32, both with as many threads. */
+const quantized = ({ cases }) =>
+  quick.flatMap((id) => {
+    const results = cases.get(id)?.results ?? {};
+    return ['ours', 'ours-1t'].flatMap((name) => {
+      const int8 = results[name.replace('ours', 'ours-int8')];
+      if (!results[name]?.median || !int8?.median) return [];
+      return [row('int8 over f32', id, speedup(results[name], int8), 1.5, '×', name)];
+    });
+  });
+
 const scaling = ({ cases }) =>
   [...cases.values()].flatMap(({ id, results }) => {
     const { ours, 'ours-1t': single } = results;
@@ -100,6 +114,7 @@ const targets = [
   overPeers('training over tfjs with its gradient', ['lenet5-train-b64'], ['tfjs+grad'], 5),
   overPeers('training over jax-js', ['resnet20-train-b32'], ['jax'], 30),
   overPeers('training over tfjs with its gradient', ['resnet20-train-b32'], ['tfjs+grad'], 12),
+  quantized,
   scaling,
   download,
   coldStart,

@@ -138,26 +138,41 @@ function isExact(w: Value, a: QlinearConvAttrs): boolean {
   return true;
 }
 
+/** The kernel that packs [m][runs][length] weights for `pixels` neighbouring pixels, `shift` numbers apart. */
 function packKernel(
   opcode: Opcode,
   t: Int8Conv,
   out: Buffer,
-  s: Geometry,
-  [runs, length]: number[],
+  [m, runs, length]: readonly number[],
   factor: number,
+  [pixels, shift]: readonly number[] = [1, 0],
 ): WasmKernel {
-  const args = [
-    read(t.w),
-    read(t.bias),
-    read(t.scale),
-    write(out),
-    i32(s.m),
-    i32(runs),
-    i32(length),
-    f32(factor),
-  ];
-  return { opcode, tiles: Math.ceil(s.m / PANEL), args };
+  const words = [m, runs, length].map(i32);
+  const args = [read(t.w), read(t.bias), read(t.scale), write(out), ...words, f32(factor), i32(pixels), i32(shift)];
+  return { opcode, tiles: Math.ceil((m * pixels) / PANEL), args };
 }
+
+/**
+ * How many neighbouring pixels are computed as one of so many times the channels: as fill the panels of few channels,
+ * where that needs no more products. Results lie in memory as before.
+ */
+function mergedPixels(s: Geometry): number {
+  if (s.m >= PANEL || s.dw > 1) return 1;
+  let pixels = PANEL;
+  while (pixels > 1 && (s.m * pixels) % (2 * PANEL) === 0) pixels /= 2;
+  const pairs = (width: number) => Math.ceil((width * s.c) / 2);
+  const pays = (pairs(s.kw + (pixels - 1) * s.sw) * s.m) / PANEL <= pairs(s.kw);
+  return s.ow % pixels === 0 && pays ? pixels : 1;
+}
+
+/** A geometry whose pixels are so many of `s`, side by side. */
+const merged = (s: Geometry, pixels: number): Geometry => ({
+  ...s,
+  m: s.m * pixels,
+  ow: s.ow / pixels,
+  kw: s.kw + (pixels - 1) * s.sw,
+  sw: s.sw * pixels,
+});
 
 /** y = the end of conv(x, w): see `qlinearConvOp`. */
 export function int8ConvKernels(
@@ -165,7 +180,9 @@ export function int8ConvKernels(
   a: QlinearConvAttrs,
   { factor, gain }: { readonly factor: number; readonly gain: number },
 ): WasmKernel[] {
-  const s = geometryOf(t, a);
+  const single = geometryOf(t, a);
+  const pixels = mergedPixels(single);
+  const s = merged(single, pixels);
   const panels = Math.ceil(s.m / PANEL);
   const words = (packed: Buffer, cut: Tiling): WasmArg[] => {
     const [low, high] = endOf(a.y, a.activation === Activation.RELU);
@@ -186,16 +203,17 @@ export function int8ConvKernels(
       Math.ceil(Math.ceil(s.oh / 4) / winograd.rows) * Math.ceil(Math.ceil(s.ow / 4) / winograd.columns);
     const tiles = blocks * Math.ceil(s.n / winograd.images) * Math.ceil(panels / winograd.panels);
     return [
-      packKernel(Opcode.INT8_WINOGRAD_FILTER, t, packed, s, [9, s.c], factor),
+      packKernel(Opcode.INT8_WINOGRAD_FILTER, t, packed, [s.m, 9, s.c], factor),
       { opcode: Opcode.INT8_WINOGRAD, tiles, args: words(packed, winograd) },
     ];
   }
   const cut = tiling(s);
   const [runs, length] = s.dw > 1 ? [s.kh * s.kw, s.c] : [s.kh, s.kw * s.c];
   const packed = scratch(panels * (HEAD + runs * 2 * Math.ceil(length / 2) * PANEL * 2));
+  const own = [single.m, runs, s.dw > 1 ? length : single.kw * s.c];
   const blocks = Math.ceil(s.oh / cut.rows) * Math.ceil(s.ow / cut.columns);
   return [
-    packKernel(Opcode.INT8_PACK, t, packed, s, [runs, length], factor),
+    packKernel(Opcode.INT8_PACK, t, packed, own, factor, [pixels, single.sw * s.c]),
     {
       opcode: Opcode.INT8_CONV,
       tiles: s.n * blocks * Math.ceil(panels / cut.panels),

@@ -1,6 +1,6 @@
 /** Pooling of bytes [N,H,W,C]; no gradients. Attributes as of the f32 operators, dilation and ceil mode left out. */
 import { PoolKind } from '../../as/kinds.ts';
-import { Opcode } from '../../as/protocol.ts';
+import { Layout, Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
 import { showType, type TensorType } from '../core/tensor.ts';
 import { apply1, type Node, type Value } from '../ir/graph.ts';
@@ -65,6 +65,9 @@ function forWindows(
   }
 }
 
+/** Rows of a window, so that sums fit into 16 bits (as/int8-pool.ts). */
+const MOST_ROWS = 128;
+
 function kernel(
   { inputs: [x], outputs: [y], attrs: a }: Node<QlinearPoolAttrs>,
   kind: PoolKind,
@@ -73,6 +76,12 @@ function kernel(
 ): WasmKernel[] {
   const [n, h, w, c] = x!.shape;
   const [, oh, ow] = y.shape;
+  check(
+    a.kernel[0] <= MOST_ROWS && 2 * w * c + 16 <= Layout.SCRATCH_BYTES,
+    'unsupported',
+    () =>
+      `Pooling of ${showType(x!)} with a ${a.kernel.join('×')} window: at most ${MOST_ROWS} rows and ${Layout.SCRATCH_BYTES / 2} bytes a row are possible.`,
+  );
   const shape = [kind, n, c, h, w, oh, ow, ...a.kernel, ...a.stride, a.padding[0], a.padding[1]];
   const words = [...shape, int8Type(a.x), includePad ? 1 : 0, a.x.zeroPoint].map(i32);
   return [{ opcode: Opcode.INT8_POOL, tiles: n * oh, args: [read(x!), write(y), ...words, f32(factor)] }];

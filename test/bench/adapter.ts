@@ -10,6 +10,8 @@ import type { Reply, Request } from './worker.ts';
 interface Options {
   readonly threads?: number | string;
   readonly binary?: 'simd' | 'threads' | 'relaxed';
+  /** Networks for inference in int8. */
+  readonly int8?: number | string;
   /** Training steps whose losses are checked. */
   readonly steps?: number | string;
 }
@@ -45,11 +47,13 @@ class Remote {
 export default async function create(options: Options) {
   const threads = Number(options.threads ?? 1);
   const steps = Number(options.steps ?? 4);
+  const int8 = Boolean(Number(options.int8 ?? 0));
   const { binary } = options;
   let remote: Promise<Remote> | null = null;
   const backend = await createBackend({ threads, binary });
 
   async function prepareHere(c: Case, asset: Asset): Promise<Program> {
+    if (c.kind !== 'train' && int8) return (await import('./quantized.ts')).prepareInt8(backend, c, asset);
     if (c.kind !== 'train') return prepareInference(backend, c, asset);
     const { prepareTraining } = await import('./training.ts');
     return prepareTraining(backend, c, asset, steps);
@@ -57,7 +61,7 @@ export default async function create(options: Options) {
 
   async function startRemote(): Promise<Remote> {
     const made = new Remote();
-    await made.call({ call: 'create', threads, binary, steps });
+    await made.call({ call: 'create', threads, binary, steps, int8 });
     return made;
   }
 

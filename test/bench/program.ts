@@ -1,6 +1,6 @@
 /** A case of the benchmark as a graph of Lenslet, ready to run. */
 import type { Backend, Executable, StepTime } from '../../src/backend.ts';
-import type { Tensor } from '../../src/core/tensor.ts';
+import { sizeOf, type Tensor } from '../../src/core/tensor.ts';
 import { Graph, type Value } from '../../src/ir/graph.ts';
 import { zeros } from '../../src/nn/init.ts';
 import { add } from '../../src/ops/binary.ts';
@@ -40,7 +40,7 @@ export function forward(graph: Graph, asset: Asset, batchNorm?: BatchNorm): Valu
       shape: asset.t[name].shape,
       init: zeros,
       role: asset.stats.includes(name) ? 'buffer' : 'parameter',
-      parameters: 0,
+      parameters: sizeOf(asset.t[name].shape),
     });
   const apply = (o: Operation): Value => {
     const x = get(o.x);
@@ -70,7 +70,7 @@ export function forward(graph: Graph, asset: Asset, batchNorm?: BatchNorm): Valu
   return get(asset.output);
 }
 
-const tensorOf = ({ shape, data }: Asset['t'][string]): Tensor => ({
+export const tensorOf = ({ shape, data }: Asset['t'][string]): Tensor => ({
   dtype: data instanceof Int32Array ? 'i32' : 'f32',
   shape,
   data,

@@ -3,6 +3,7 @@ import type { Binary, WasmBackend } from '../../src/wasm/index.ts';
 import { createBackend } from '../../workers/browser.ts';
 import type { Asset, Case } from './network.ts';
 import { type Program, prepareInference } from './program.ts';
+import { prepareInt8 } from './quantized.ts';
 import { prepareTraining } from './training.ts';
 
 export type Request =
@@ -11,6 +12,7 @@ export type Request =
       readonly threads: number;
       readonly binary: Binary | undefined;
       readonly steps: number;
+      readonly int8: boolean;
     }
   | { readonly call: 'prepare'; readonly case: Case; readonly asset: Asset }
   | { readonly call: 'run' | 'check' | 'profile' | 'dispose' };
@@ -20,19 +22,21 @@ export type Reply = { readonly value: unknown } | { readonly error: string };
 let backend: WasmBackend;
 let program: Program;
 let steps = 0;
+let int8 = false;
 
 async function answer(request: Request): Promise<unknown> {
   switch (request.call) {
     case 'create':
-      steps = request.steps;
+      ({ steps, int8 } = request);
       backend = await createBackend(request);
       if (backend.threads !== request.threads) throw new Error(`Only ${backend.threads} threads started.`);
       return null;
     case 'prepare': {
       const { case: c, asset } = request;
+      const prepare = int8 ? prepareInt8 : prepareInference;
       program = await (c.kind === 'train'
         ? prepareTraining(backend, c, asset, steps)
-        : prepareInference(backend, c, asset));
+        : prepare(backend, c, asset));
       return null;
     }
     default:
