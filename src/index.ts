@@ -57,7 +57,13 @@ export * as layers from './nn/layers.ts';
 export { compile, type PlanMemory } from './plan/compile.ts';
 export { describeLayers, type LayerRow } from './plan/describe.ts';
 export { gradients } from './plan/grad.ts';
-export { type CalibrationMethod, QUANTIZATION, type QuantizeOptions, quantize, quantizedModel } from './quantize/index.ts';
+export {
+  type CalibrationMethod,
+  QUANTIZATION,
+  type QuantizeOptions,
+  quantize,
+  quantizedModel,
+} from './quantize/index.ts';
 export { ReferenceBackend } from './reference/index.ts';
 export { classify, probabilities, Session, type SessionOptions } from './session.ts';
 export { type Evaluation, evaluate } from './train/evaluate.ts';

@@ -148,7 +148,16 @@ function packKernel(
   [pixels, shift]: readonly number[] = [1, 0],
 ): WasmKernel {
   const words = [m, runs, length].map(i32);
-  const args = [read(t.w), read(t.bias), read(t.scale), write(out), ...words, f32(factor), i32(pixels), i32(shift)];
+  const args = [
+    read(t.w),
+    read(t.bias),
+    read(t.scale),
+    write(out),
+    ...words,
+    f32(factor),
+    i32(pixels),
+    i32(shift),
+  ];
   return { opcode, tiles: Math.ceil((m * pixels) / PANEL), args };
 }
 

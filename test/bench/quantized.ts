@@ -44,7 +44,9 @@ async function quantized(backend: Backend, model: Model, asset: Asset): Promise<
   const session = await Session.create(model, backend);
   try {
     await session.loadStateDict(new Map(asset.params.map((name) => [name, tensorOf(asset.t[name])])));
-    return await quantize(session, [feedsOf(asset, Math.min(CALIBRATION, asset.t.x.shape[0])).x], { method: 'minmax' });
+    return await quantize(session, [feedsOf(asset, Math.min(CALIBRATION, asset.t.x.shape[0])).x], {
+      method: 'minmax',
+    });
   } finally {
     await session.dispose();
   }

@@ -44,13 +44,18 @@ describe('dtypes', () => {
     ['I64', new BigInt64Array([-(2n ** 31n), -1n, 2n ** 31n - 1n]), [-(2 ** 31), -1, 2 ** 31 - 1]],
     ['I16', new Int16Array([-32768, 5]), [-32768, 5]],
     ['U16', new Uint16Array([65535]), [65535]],
-    ['I8', new Int8Array([-128, 127]), [-128, 127]],
-    ['U8', new Uint8Array([255, 3]), [255, 3]],
     ['BOOL', new Uint8Array([0, 1, 7]), [0, 1, 1]],
   ])('%s → i32', (dtype, data, expected) => {
     const t = one(dtype, data, expected.length);
     expect(t.dtype).toBe('i32');
     expect([...t.data]).toEqual(expected);
+  });
+
+  test.each([
+    ['I8', new Int8Array([-128, 127])],
+    ['U8', new Uint8Array([255, 3])],
+  ])('%s stays', (dtype, data) => {
+    expect(one(dtype, data, 2)).toEqual({ dtype: dtype.toLowerCase(), shape: [2], data });
   });
 
   test.each([2n ** 31n, -(2n ** 31n) - 1n, 2n ** 32n, 2n ** 63n - 1n])('I64 %s is refused', (value) => {
@@ -118,19 +123,24 @@ describe('what the format forbids', () => {
     const data = new Uint8Array([42, 0, 0, 0xc0, 0x3f]);
     const { tensors, metadata } = parseSafetensors(file(header, data));
     expect([...tensors.keys()]).toEqual(['a', 'b', 'e']);
-    expect(tensors.get('a')).toEqual(tensor([1], [42], 'i32'));
+    expect(tensors.get('a')).toEqual(tensor([1], [42], 'u8'));
     expect(tensors.get('b')).toEqual(tensor([], [1.5]));
-    expect(tensors.get('e')).toEqual(tensor([0, 9], [], 'i32'));
+    expect(tensors.get('e')).toEqual(tensor([0, 9], [], 'u8'));
     expect(metadata).toEqual({});
     expect(parseSafetensors(file('{}')).tensors.size).toBe(0);
   });
 });
 
 const anyTensor = fc
-  .tuple(fc.array(fc.nat(4), { maxLength: 3 }), fc.constantFrom('f32' as const, 'i32' as const))
+  .tuple(fc.array(fc.nat(4), { maxLength: 3 }), fc.constantFrom('f32', 'i32', 'i8', 'u8'))
   .chain(([shape, dtype]) => {
     const n = sizeOf(shape);
-    const value = dtype === 'f32' ? fc.float() : fc.integer();
+    const value = {
+      f32: fc.float(),
+      i32: fc.integer(),
+      i8: fc.integer({ min: -128, max: 127 }),
+      u8: fc.nat(255),
+    }[dtype];
     return fc.array(value, { minLength: n, maxLength: n }).map((data) => tensor(shape, data, dtype));
   });
 const anyName = fc

@@ -145,7 +145,11 @@ describe('convolutions of bytes are exact', () => {
     { x: [2, 9, 7, 5], w: [11, 3, 2, 5], attrs: { stride: [2, 1], padding: [2, 0, 1, 1], x: i8(0.02, -7) } },
     { x: [1, 11, 13, 4], w: [9, 3, 3, 4], attrs: { dilation: [2, 3], padding: [2, 3, 2, 3] } },
     { x: [1, 9, 9, 3], w: [3, 3, 3, 3], attrs: { dilation: [2, 1], stride: [1, 2] } },
-    { x: [2, 7, 12, 1], w: [4, 3, 5, 1], attrs: { stride: [1, 2], padding: [1, 2, 1, 1], residual: u8(0.04, 9) } },
+    {
+      x: [2, 7, 12, 1],
+      w: [4, 3, 5, 1],
+      attrs: { stride: [1, 2], padding: [1, 2, 1, 1], residual: u8(0.04, 9) },
+    },
     { x: [2, 5, 7, 24], w: [13, 1, 1, 24] },
     { x: [2, 8, 8, 16], w: [32, 1, 1, 16], attrs: { stride: [2, 2], activation: Activation.NONE } },
     { x: [1, 5, 5, 16], w: [120, 5, 5, 16] },
