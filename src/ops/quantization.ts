@@ -3,7 +3,7 @@
  * channels-last, [N,H,W,C]: kernels then read neighbouring channels of a pixel at once, whatever their number.
  */
 import { Int8Type } from '../../as/int8-args.ts';
-import { check } from '../core/error.ts';
+import { check, LensletError } from '../core/error.ts';
 import { showType, type TensorType } from '../core/tensor.ts';
 
 export interface Quantization {
@@ -55,3 +55,11 @@ export const checkScale = (name: string, what: string, scale: number): void =>
     'shape',
     () => `${name}: the scale of the ${what} must be a positive number, not ${scale}.`,
   );
+
+/** The WebGPU rule of operators on bytes: shaders have no such type. @throws LensletError 'unsupported' */
+export function noWebgpu(): never {
+  throw new LensletError(
+    'unsupported',
+    'Networks in int8 run on the WASM backend; on WebGPU use the f32 network.',
+  );
+}

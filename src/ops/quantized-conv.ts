@@ -5,7 +5,14 @@ import { type Shape, sameShape, showType, type Tensor, type TensorType } from '.
 import { apply1, type Value } from '../ir/graph.ts';
 import { defineOp, noGrad, type OpDef } from '../ir/op.ts';
 import { int8ConvKernels } from './int8-kernels.ts';
-import { checkQuantized, checkScale, fround, type Quantization, roundToEven } from './quantization.ts';
+import {
+  checkQuantized,
+  checkScale,
+  fround,
+  noWebgpu,
+  type Quantization,
+  roundToEven,
+} from './quantization.ts';
 import { endOf } from './quantized-linear.ts';
 
 export interface QlinearConvAttrs {
@@ -145,6 +152,7 @@ export const qlinearConvOp: OpDef<QlinearConvAttrs> = defineOp<QlinearConvAttrs>
       y.data[o] = a.y ? roundToEven(v) + a.y.zeroPoint : v;
     }
   },
+  webgpu: noWebgpu,
   wasm: ({ inputs: [x, w, scale, bias, residual], outputs: [y], attrs }) =>
     int8ConvKernels({ x: x!, w: w!, scale: scale!, bias, residual, y }, attrs, endScales(attrs)),
 });

@@ -11,6 +11,7 @@ import {
   fround,
   int8Type,
   limitsOf,
+  noWebgpu,
   type Quantization,
   toByte,
 } from './quantization.ts';
@@ -67,6 +68,7 @@ export const quantizeLinearOp = defineOp<Quantization>({
       y.data[last] = toByte(fround(x!.data[first] * factor), q);
     });
   },
+  webgpu: noWebgpu,
   wasm: ({ inputs: [x], outputs: [y], attrs }) =>
     kernel(Opcode.QUANTIZE, x!, y, x!.shape, attrs, 1 / attrs.scale),
 });
@@ -85,6 +87,7 @@ export const dequantizeLinearOp = defineOp<Quantization>({
       y.data[first] = (x!.data[last] - q.zeroPoint) * scale;
     });
   },
+  webgpu: noWebgpu,
   wasm: ({ inputs: [x], outputs: [y], attrs }) =>
     kernel(Opcode.DEQUANTIZE, x!, y, y.shape, attrs, attrs.scale),
 });
@@ -120,6 +123,7 @@ export const qlinearAddOp = defineOp<QlinearAddAttrs>({
       y.data[i] = toByte(attrs.relu ? Math.max(0, sum) : sum, attrs.y);
     }
   },
+  webgpu: noWebgpu,
   wasm({ inputs: [a, b], outputs: [y], attrs }) {
     const count = sizeOf(y.shape);
     const [low, high] = endOf(attrs.y, attrs.relu);

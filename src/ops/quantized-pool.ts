@@ -6,7 +6,15 @@ import { showType, type TensorType } from '../core/tensor.ts';
 import { apply1, type Node, type Value } from '../ir/graph.ts';
 import { f32, i32, read, type WasmKernel, write } from '../ir/kernel.ts';
 import { defineOp, noGrad } from '../ir/op.ts';
-import { checkQuantized, checkScale, fround, int8Type, type Quantization, toByte } from './quantization.ts';
+import {
+  checkQuantized,
+  checkScale,
+  fround,
+  int8Type,
+  noWebgpu,
+  type Quantization,
+  toByte,
+} from './quantization.ts';
 
 export interface QlinearPoolAttrs {
   readonly kernel: readonly [number, number];
@@ -96,6 +104,7 @@ export const qlinearMaxPoolOp = defineOp<QlinearPoolAttrs>({
     forWindows(x!, y, a, (o, window) => {
       y.data[o] = Math.max(...window.map((i) => x!.data[i]));
     }),
+  webgpu: noWebgpu,
   wasm: (node) => kernel(node, PoolKind.MAX, false, 1),
 });
 
@@ -115,6 +124,7 @@ export const qlinearAveragePoolOp = defineOp<QlinearAveragePoolAttrs>({
       y.data[o] = toByte(fround(fround(sum) * fround(factor / divisor)), a.x);
     });
   },
+  webgpu: noWebgpu,
   wasm: (node) =>
     kernel(node, PoolKind.AVERAGE, node.attrs.countIncludePad, node.attrs.x.scale / node.attrs.scale),
 });
