@@ -2,12 +2,14 @@
  * Lenslet in the benchmark's page. Programs of some milliseconds run on the page, longer ones in a worker, at the price
  * of two messages a run: the page must not stand still.
  */
-import { createBackend } from '../../workers/browser.ts';
+import { createBackend, createWebgpuBackend } from '../../workers/browser.ts';
 import type { Asset, Case } from './network.ts';
 import { type Program, prepareInference } from './program.ts';
 import type { Reply, Request } from './worker.ts';
 
 interface Options {
+  /** Default: wasm. */
+  readonly backend?: 'wasm' | 'webgpu';
   readonly threads?: number | string;
   readonly binary?: 'simd' | 'threads' | 'relaxed';
   /** Networks for inference in int8. */
@@ -50,7 +52,8 @@ export default async function create(options: Options) {
   const int8 = Boolean(Number(options.int8 ?? 0));
   const { binary } = options;
   let remote: Promise<Remote> | null = null;
-  const backend = await createBackend({ threads, binary });
+  const onGpu = options.backend === 'webgpu';
+  const backend = onGpu ? await createWebgpuBackend() : await createBackend({ threads, binary });
 
   async function prepareHere(c: Case, asset: Asset): Promise<Program> {
     if (c.kind !== 'train' && int8) return (await import('./quantized.ts')).prepareInt8(backend, c, asset);
@@ -79,9 +82,11 @@ export default async function create(options: Options) {
 
   return {
     async setup() {
-      return { version: '0.1.0', binary: backend.binary, threads, shortFlops: SHORT_FLOPS };
+      const how =
+        backend.name === 'webgpu' ? { adapter: backend.adapter } : { binary: backend.binary, threads };
+      return { version: '0.1.0', ...how, shortFlops: SHORT_FLOPS };
     },
     prepare: (c: Case, asset: Asset): Promise<Program> =>
-      threads === 1 || c.flops < SHORT_FLOPS ? prepareHere(c, asset) : prepareThere(c, asset),
+      onGpu || threads === 1 || c.flops < SHORT_FLOPS ? prepareHere(c, asset) : prepareThere(c, asset),
   };
 }
