@@ -1,14 +1,12 @@
 /** The picture that is looked at and what the network makes of it: one look in flight, the latest picture wins. */
 import { computed, effect, signal } from '@preact/signals';
 import type { Filters, Look, ModelSummary, Occlusion, Picture } from '../../workers/api.ts';
+import { PICTURE_SIDE } from '../../workers/app/pictures.ts';
 import { content, inkOf } from '../digit/recognise.ts';
 import { engine, messageOf, models, readsDigits } from '../engine.ts';
 import { squareOf } from '../ui/camera.ts';
 
 export type View = 'maps' | 'filters' | 'pixels' | 'histograms';
-
-/** Side of camera pictures for networks. */
-const SIDE = 128;
 
 export const chosen = signal<string | null>(null);
 export const view = signal<View>('maps');
@@ -34,8 +32,9 @@ export const picture = computed<Picture | null>(() => {
 
 /** Takes a picture from anything that can be drawn. */
 export function snap(source: CanvasImageSource, width: number, height: number): void {
-  const { data } = squareOf(source, width, height, SIDE);
-  photo.value = { kind: 'colour', width: SIDE, height: SIDE, data: data as Uint8ClampedArray<ArrayBuffer> };
+  const { data } = squareOf(source, width, height, PICTURE_SIDE);
+  const size = { width: PICTURE_SIDE, height: PICTURE_SIDE };
+  photo.value = { kind: 'colour', ...size, data: data as Uint8ClampedArray<ArrayBuffer> };
 }
 
 let inFlight = false;

@@ -172,93 +172,130 @@ function kernelPlane(output: number, input: number): number {
 
 function Forward({ found }: { found: ExperimentResult }) {
   const words = text.value;
-  const s = lab.settings.value;
-  const [channel, row, column] = pickedIn(found);
-  const activeInput = useSignal(0);
-  const activeWeight = useSignal(0);
-  const taps = tapsOf(s, row, column);
-  const seen = inputsOf(channel);
-  const inputs = planes(lab.x.value, s.size);
-  const kernels = planes(lab.w.value, s.kernel);
-  const marksOf = (c: number): ReadonlyMap<number, Mark> => {
-    if (!seen.includes(c)) return new Map();
-    const marks = new Map<number, Mark>(taps.map((t) => [t.row * s.size + t.column, 'window']));
-    if (s.op === 'max-pool') marks.set(winnerOf(inputs[c]!, taps, s.size), 'winner');
-    return marks;
-  };
-  const [, dimB] = lab.weightDims.value;
   return (
     <section class="card pass" aria-labelledby="forward">
       <h2 id="forward">{words.forward}</h2>
       <p class="quiet">{words.forwardHint}</p>
       <div class="tensors">
-        {inputs.map((values, c) => (
-          <Numbers
-            key={c}
-            name={words.x(c + 1)}
-            values={values}
-            side={s.size}
-            marks={marksOf(c)}
-            active={activeInput.value}
-            onMove={(at) => {
-              activeInput.value = at;
-            }}
-            onChange={(at, by) =>
-              lab.edit('x', c * s.size ** 2 + at, by === 1 ? nextInput(values[at]!) : values[at]! - 1)
-            }
-          />
-        ))}
-        {lab.hasKernel.value &&
-          kernels.map((values, i) => (
-            <Numbers
-              key={i}
-              name={
-                s.op === 'transposed'
-                  ? words.w((i % dimB) + 1, Math.floor(i / dimB) + 1)
-                  : words.w(Math.floor(i / dimB) + 1, (i % dimB) + 1)
-              }
-              values={values}
-              side={s.kernel}
-              active={Math.min(activeWeight.value, s.kernel ** 2 - 1)}
-              onMove={(at) => {
-                activeWeight.value = at;
-              }}
-              onChange={(at, by) => lab.edit('w', i * s.kernel ** 2 + at, values[at]! + by)}
-            />
-          ))}
-        {planes(found.y, found.size).map((values, c) => (
-          <Numbers
-            key={c}
-            name={words.y(c + 1)}
-            values={values}
-            side={found.size}
-            active={c === channel ? row * found.size + column : 0}
-            marks={c === channel ? new Map([[row * found.size + column, 'picked']]) : new Map()}
-            onMove={(at) => {
-              lab.picked.value = [c, Math.floor(at / found.size), at % found.size];
-            }}
-          />
-        ))}
+        <Inputs found={found} />
+        {lab.hasKernel.value && <Kernels />}
+        <Outputs found={found} />
       </div>
-      <p class="math sum" data-testid="sum">
-        {words.sum(row + 1, column + 1)} ={' '}
-        {lab.hasKernel.value
-          ? seen
-              .flatMap((c) =>
-                taps.map((t) => {
-                  const value = inputs[c]?.[t.row * s.size + t.column] ?? 0;
-                  const weight = kernels[kernelPlane(channel, c)]?.[t.at] ?? 0;
-                  return value !== 0 && weight !== 0 ? `${number(value, 2)}·${signed(weight)}` : null;
-                }),
-              )
-              .filter((term) => term !== null)
-              .join(' + ') || '0'
-          : s.op === 'max-pool'
-            ? words.winner
-            : words.mean}{' '}
-        = <strong>{number(found.y[(channel * found.size + row) * found.size + column]!, 3)}</strong>
-      </p>
+      <Sum found={found} />
     </section>
+  );
+}
+
+/** The input's channels; what the chosen output is made of is marked. */
+function Inputs({ found }: { found: ExperimentResult }) {
+  const words = text.value;
+  const s = lab.settings.value;
+  const active = useSignal(0);
+  const [channel, row, column] = pickedIn(found);
+  const taps = tapsOf(s, row, column);
+  const marksOf = (values: Float32Array, c: number): ReadonlyMap<number, Mark> => {
+    if (!inputsOf(channel).includes(c)) return new Map();
+    const marks = new Map<number, Mark>(taps.map((t) => [t.row * s.size + t.column, 'window']));
+    if (s.op === 'max-pool') marks.set(winnerOf(values, taps, s.size), 'winner');
+    return marks;
+  };
+  return (
+    <>
+      {planes(lab.x.value, s.size).map((values, c) => (
+        <Numbers
+          key={c}
+          name={words.x(c + 1)}
+          values={values}
+          side={s.size}
+          marks={marksOf(values, c)}
+          active={Math.min(active.value, s.size ** 2 - 1)}
+          onMove={(at) => {
+            active.value = at;
+          }}
+          onChange={(at, by) =>
+            lab.edit('x', c * s.size ** 2 + at, by === 1 ? nextInput(values[at]!) : values[at]! - 1)
+          }
+        />
+      ))}
+    </>
+  );
+}
+
+/** Output and input channel of a plane of weights, from 1. */
+function channelsOf(plane: number): [output: number, input: number] {
+  const [, second] = lab.weightDims.value;
+  const [a, b] = [Math.floor(plane / second) + 1, (plane % second) + 1];
+  return lab.settings.value.op === 'transposed' ? [b, a] : [a, b];
+}
+
+function Kernels() {
+  const words = text.value;
+  const side = lab.settings.value.kernel;
+  const active = useSignal(0);
+  return (
+    <>
+      {planes(lab.w.value, side).map((values, i) => (
+        <Numbers
+          key={i}
+          name={words.w(...channelsOf(i))}
+          values={values}
+          side={side}
+          active={Math.min(active.value, side ** 2 - 1)}
+          onMove={(at) => {
+            active.value = at;
+          }}
+          onChange={(at, by) => lab.edit('w', i * side ** 2 + at, values[at]! + by)}
+        />
+      ))}
+    </>
+  );
+}
+
+function Outputs({ found }: { found: ExperimentResult }) {
+  const words = text.value;
+  const { size } = found;
+  const [channel, row, column] = pickedIn(found);
+  const at = row * size + column;
+  return (
+    <>
+      {planes(found.y, size).map((values, c) => (
+        <Numbers
+          key={c}
+          name={words.y(c + 1)}
+          values={values}
+          side={size}
+          active={c === channel ? at : 0}
+          marks={new Map(c === channel ? [[at, 'picked']] : [])}
+          onMove={(to) => {
+            lab.picked.value = [c, Math.floor(to / size), to % size];
+          }}
+        />
+      ))}
+    </>
+  );
+}
+
+/** How the chosen output comes about, in numbers. */
+function Sum({ found }: { found: ExperimentResult }) {
+  const words = text.value;
+  const s = lab.settings.value;
+  const [channel, row, column] = pickedIn(found);
+  const [inputs, kernels] = [planes(lab.x.value, s.size), planes(lab.w.value, s.kernel)];
+  const terms = inputsOf(channel).flatMap((c) =>
+    tapsOf(s, row, column).map((t) => {
+      const value = inputs[c]?.[t.row * s.size + t.column] ?? 0;
+      const weight = kernels[kernelPlane(channel, c)]?.[t.at] ?? 0;
+      return value !== 0 && weight !== 0 ? `${number(value, 2)}·${signed(weight)}` : '';
+    }),
+  );
+  const why = s.op === 'max-pool' ? words.winner : words.mean;
+  return (
+    <p class="math sum" data-testid="sum">
+      {words.sum(row + 1, column + 1)} ={' '}
+      {lab.hasKernel.value ? `${terms.filter(Boolean).join(' + ') || '0'} = ` : ''}
+      <strong>{number(found.y[(channel * found.size + row) * found.size + column]!, 3)}</strong>
+      {!lab.hasKernel.value && <span class="quiet"> {why}</span>}
+    </p>
   );
 }
 
@@ -284,11 +321,6 @@ function winnerOf(
 function Backward({ found }: { found: ExperimentResult }) {
   const words = text.value;
   const s = lab.settings.value;
-  const [, dimB] = lab.weightDims.value;
-  const place = (i: number): [number, number] =>
-    s.op === 'transposed'
-      ? [(i % dimB) + 1, Math.floor(i / dimB) + 1]
-      : [Math.floor(i / dimB) + 1, (i % dimB) + 1];
   return (
     <section class="card pass" aria-labelledby="backward">
       <h2 id="backward">{words.backward}</h2>
@@ -310,7 +342,7 @@ function Backward({ found }: { found: ExperimentResult }) {
         ))}
         {s.op === 'conv' &&
           planes(lab.w.value, s.kernel).map((values, i) => (
-            <Numbers key={i} name={words.rotated(...place(i))} values={rot180(values)} side={s.kernel} />
+            <Numbers key={i} name={words.rotated(...channelsOf(i))} values={rot180(values)} side={s.kernel} />
           ))}
         {planes(found.dx, s.size).map((values, c) => (
           <Numbers key={c} name={words.dx(c + 1)} values={values} side={s.size} />
@@ -321,7 +353,7 @@ function Backward({ found }: { found: ExperimentResult }) {
           <p class="quiet">{words.dwRule}</p>
           <div class="tensors">
             {planes(found.dw, s.kernel).map((values, i) => (
-              <Numbers key={i} name={words.dw(...place(i))} values={values} side={s.kernel} />
+              <Numbers key={i} name={words.dw(...channelsOf(i))} values={values} side={s.kernel} />
             ))}
           </div>
         </>

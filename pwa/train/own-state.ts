@@ -1,6 +1,7 @@
 /** Teaching one's own classes: names, pictures taken with the camera or from files, stored as they come. */
 import { signal } from '@preact/signals';
 import type { OwnPictures } from '../../workers/api.ts';
+import { PICTURE_SIDE, planesOf } from '../../workers/app/pictures.ts';
 import { engine, messageOf } from '../engine.ts';
 import { askToKeep } from '../storage.ts';
 import { squareOf } from '../ui/camera.ts';
@@ -8,9 +9,7 @@ import { choose, loadSets } from './data.ts';
 import { unsaved } from './status.ts';
 import { text } from './text.ts';
 
-/** As the engine keeps them (workers/app/pictures.ts). */
-export const SIDE = 128;
-const BYTES = 3 * SIDE ** 2;
+const BYTES = 3 * PICTURE_SIDE ** 2;
 /** Quiet time after the last picture before all are stored. */
 const SAVE_MS = 600;
 const MOST_PICTURES = 300;
@@ -90,11 +89,7 @@ export const rename = (at: number, name: string): void => edit(at, (c) => ({ ...
 export const dropLast = (at: number): void => edit(at, (c) => ({ ...c, pictures: c.pictures.slice(0, -1) }));
 
 function addPicture(at: number, source: CanvasImageSource, width: number, height: number): void {
-  const { data } = squareOf(source, width, height, SIDE);
-  const planes = new Uint8Array(BYTES);
-  for (let i = 0; i < SIDE ** 2; i++) {
-    for (let c = 0; c < 3; c++) planes[c * SIDE ** 2 + i] = data[4 * i + c]!;
-  }
+  const planes = planesOf(squareOf(source, width, height, PICTURE_SIDE).data);
   edit(at, (c) => (c.pictures.length < MOST_PICTURES ? { ...c, pictures: [...c.pictures, planes] } : c));
 }
 

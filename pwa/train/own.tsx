@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { PICTURE_SIDE } from '../../workers/app/pictures.ts';
 import { useCamera } from '../ui/camera.ts';
 import { Alert, FileButton, Select } from '../ui/controls.tsx';
 import { Icon } from '../ui/icons.tsx';
@@ -158,6 +159,6 @@ function Shutter({ name, take }: { name: string; take: () => void }) {
 
 function Thumb({ planes }: { planes: Uint8Array }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => paintPlanes(canvas.current!, planes, [3, own.SIDE, own.SIDE]), [planes]);
+  useEffect(() => paintPlanes(canvas.current!, planes, [3, PICTURE_SIDE, PICTURE_SIDE]), [planes]);
   return <canvas class="thumb" ref={canvas} />;
 }
