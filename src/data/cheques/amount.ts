@@ -13,6 +13,7 @@ import {
   drawTrace,
   newCanvas,
   type Picture,
+  type Rectangle,
   shade,
 } from './picture.ts';
 import { printText } from './print.ts';
@@ -35,6 +36,8 @@ export interface SyntheticAmount extends AmountText {
   readonly image: Picture;
   /** Where the middle lines of each digit's strokes are, in pixels of the image, in order. */
   readonly boxes: readonly DigitBox[];
+  /** The printed frame in pixels of the image, null in a tight cut. */
+  readonly frame: Rectangle | null;
 }
 
 /**
@@ -53,8 +56,8 @@ export function syntheticAmount(seed: number, index: number, options: AmountOpti
   const amount = drawAmountText(random, style);
   const hand = drawHand(options.writer === undefined ? random.at('hand') : writerOf(seed, options.writer));
   const line = writeLine(amount.text, hand, random);
-  const { image, place } = framed ? drawFramed(line, style, random) : drawTight(line, random);
-  return { ...amount, image, boxes: line.boxes.map((box) => moved(box, place)) };
+  const { image, place, frame } = framed ? drawFramed(line, style, random) : drawTight(line, random);
+  return { ...amount, image, frame, boxes: line.boxes.map((box) => moved(box, place)) };
 }
 
 const writerOf = (seed: number, writer: number): Random => new Random(seed).at('writer', writer);
@@ -89,12 +92,13 @@ export function inkExtent({ trace }: Line): { x0: number; y0: number; x1: number
 /** Reflectance of pens on paper of reflectance 1: black, blue and paler ones. */
 export const drawTone = (random: Random): number => random.between(0.1, random.uniform() < 0.7 ? 0.45 : 0.65);
 
-/** Paper of one grey, `base`, with one or two printed patterns. `period` of the patterns in pixels. */
+/** Paper of reflectance `base` with up to two printed patterns, `period` pixels apart, that darken by up to `strength`. */
 export function drawPaper(
   width: number,
   height: number,
   base: number,
   period: number,
+  strength: number,
   random: Random,
 ): Canvas {
   const canvas = newCanvas(width, height, base);
@@ -103,14 +107,20 @@ export function drawPaper(
     shade(
       canvas,
       drawPattern(random.at('pattern', i), period * random.between(0.7, 1.8)),
-      random.between(0.03, 0.2),
+      strength * random.between(0.15, 1),
     );
   }
   shade(canvas, drawLight(random.at('light'), width, height), random.between(0, 0.25));
   return canvas;
 }
 
-function drawTight(line: Line, random: Random): { image: Picture; place: Place } {
+interface Cut {
+  readonly image: Picture;
+  readonly place: Place;
+  readonly frame: Rectangle | null;
+}
+
+function drawTight(line: Line, random: Random): Cut {
   const ink = inkExtent(line);
   const scale = random.between(24, 44);
   const margin = (): number => random.between(-1, 0.28 * scale);
@@ -118,7 +128,7 @@ function drawTight(line: Line, random: Random): { image: Picture; place: Place }
   const width = Math.max(16, Math.ceil(left + scale * ink.x1 + margin()));
   const height = Math.max(16, Math.ceil(top + scale * ink.y1 + margin()));
   const base = random.between(0.55, 0.97);
-  const canvas = drawPaper(width, height, base, random.between(4, 11), random);
+  const canvas = drawPaper(width, height, base, random.between(4, 11), 0.2, random);
   if (random.uniform() < 0.35) {
     const y = random.uniform() < 0.75 ? random.between(0.72, 1) * height : random.between(0, 0.1) * height;
     const tilt = random.between(-1.5, 1.5);
@@ -132,7 +142,7 @@ function drawTight(line: Line, random: Random): { image: Picture; place: Place }
   const place = { left, top, scale };
   drawTrace(canvas, line.trace, place, base * drawTone(random), random.between(1, 2.2));
   blur(canvas, random.between(0, 0.011 * scale + 0.7));
-  return { image: develop(canvas, random.between(0, 0.02), random), place };
+  return { image: develop(canvas, random.between(0, 0.02), random), place, frame: null };
 }
 
 const SIGN: Readonly<Record<AmountStyle, readonly string[]>> = {
@@ -142,7 +152,7 @@ const SIGN: Readonly<Record<AmountStyle, readonly string[]>> = {
 };
 
 /** The printed box with what stands in it, cut out with some of its surroundings. */
-function drawFramed(line: Line, style: AmountStyle, random: Random): { image: Picture; place: Place } {
+function drawFramed(line: Line, style: AmountStyle, random: Random): Cut {
   const ink = inkExtent(line);
   const high = random.between(34, 72);
   const scale = Math.min((high * random.between(0.42, 0.9)) / Math.max(1.1, 0.85 * (ink.y1 - ink.y0)), 48);
@@ -157,7 +167,7 @@ function drawFramed(line: Line, style: AmountStyle, random: Random): { image: Pi
   const width = Math.max(24, Math.round(wide + 2 * margin));
   const height = Math.max(24, Math.round(high + 2 * margin));
   const base = random.between(0.55, 0.97);
-  const canvas = drawPaper(width, height, base, random.between(4, 11), random);
+  const canvas = drawPaper(width, height, base, random.between(4, 11), 0.2, random);
   const frame = { x0: margin, y0: margin, x1: margin + wide, y1: margin + high };
   const print = { tone: base * random.between(0.1, 0.6), width: random.between(0.8, 2) };
   drawFrame(canvas, frame, sign ? frame.x0 + room : null, print, random);
@@ -185,12 +195,12 @@ function drawFramed(line: Line, style: AmountStyle, random: Random): { image: Pi
   if (random.uniform() < 0.2) drawNeighbour(canvas, frame, scale, tone, random);
   drawTrace(canvas, line.trace, place, tone, random.between(1, 2));
   blur(canvas, random.between(0, 1.1));
-  return { image: develop(canvas, random.between(0, 0.02), random), place };
+  return { image: develop(canvas, random.between(0, 0.02), random), place, frame };
 }
 
 function drawFrame(
   canvas: Canvas,
-  { x0, y0, x1, y1 }: { x0: number; y0: number; x1: number; y1: number },
+  { x0, y0, x1, y1 }: Rectangle,
   divider: number | null,
   { tone, width }: { tone: number; width: number },
   random: Random,

@@ -9,6 +9,14 @@ export interface Picture {
   readonly data: Uint8Array;
 }
 
+/** [x0, x1) × [y0, y1) in pixels. */
+export interface Rectangle {
+  readonly x0: number;
+  readonly y0: number;
+  readonly x1: number;
+  readonly y1: number;
+}
+
 export interface Canvas {
   readonly width: number;
   readonly height: number;
@@ -50,18 +58,28 @@ export function drawTrace(
   edge: number,
 ): void {
   const { left, top, scale } = place;
-  const reach = (values: Float32Array, i: number, offset: number): number => offset + scale * values[i]!;
-  const cover = new Float32Array(canvas.data.length);
-  const placed: Trace = {
-    ...trace,
-    x: trace.x.map((_, i) => reach(trace.x, i, left)),
-    y: trace.y.map((_, i) => reach(trace.y, i, top)),
-    radius: trace.radius.map((r) => r * scale),
-  };
-  ink(cover, canvas.width, canvas.height, placed, edge);
-  for (let i = 0; i < cover.length; i++) {
-    const c = cover[i]!;
-    if (c > 0) canvas.data[i] = canvas.data[i]! * (1 - c) + c * Math.min(tone, canvas.data[i]!);
+  const { length } = trace;
+  const x = Float32Array.from({ length }, (_, i) => left + scale * trace.x[i]!);
+  const y = Float32Array.from({ length }, (_, i) => top + scale * trace.y[i]!);
+  const radius = Float32Array.from({ length }, (_, i) => scale * trace.radius[i]!);
+  const reach = edge + radius.reduce((a, b) => Math.max(a, b), 0);
+  const low = (values: Float32Array): number =>
+    Math.max(0, Math.floor(values.reduce((a, b) => Math.min(a, b), Infinity) - reach));
+  const high = (values: Float32Array, most: number): number =>
+    Math.min(most, Math.ceil(values.reduce((a, b) => Math.max(a, b), -1) + reach));
+  // Only the part of the canvas that the trace touches is worked on.
+  const [x0, y0] = [low(x), low(y)];
+  const [width, height] = [high(x, canvas.width) - x0, high(y, canvas.height) - y0];
+  if (!(width > 0 && height > 0)) return;
+  const cover = new Float32Array(width * height);
+  const part: Trace = { length, x: x.map((v) => v - x0), y: y.map((v) => v - y0), radius, up: trace.up };
+  ink(cover, width, height, part, edge);
+  for (let v = 0; v < height; v++) {
+    for (let u = 0; u < width; u++) {
+      const c = cover[v * width + u]!;
+      const at = (y0 + v) * canvas.width + x0 + u;
+      if (c > 0) canvas.data[at] = canvas.data[at]! * (1 - c) + c * Math.min(tone, canvas.data[at]!);
+    }
   }
 }
 
@@ -110,7 +128,7 @@ export function blur(canvas: Canvas, sigma: number): void {
 export function develop({ width, height, data }: Canvas, noise: number, random: Random): Picture {
   const bytes = new Uint8Array(data.length);
   for (let i = 0; i < data.length; i++) {
-    // Twelve-sample sums would be slower than Box–Muller; three uniforms are normal enough for noise.
+    // Three uniforms are normal enough for noise, and faster than Box–Muller.
     const n = noise > 0 ? 2 * noise * (random.uniform() + random.uniform() + random.uniform() - 1.5) : 0;
     bytes[i] = Math.max(0, Math.min(255, Math.round(255 * (data[i]! + n))));
   }
