@@ -299,3 +299,20 @@ export const enum PoolIndicesArgs {
   PL = 72,
   COLUMN_MAJOR = 76,
 }
+
+/** X [N][CLASSES][STEPS], TARGETS [N][MOST], ALPHA [N][STEPS][2·MOST + 1]; the gradient alone uses DLOSS and DX. */
+export const enum CtcArgs {
+  X = 20,
+  TARGETS = 24,
+  INPUT_LENGTHS = 28,
+  TARGET_LENGTHS = 32,
+  LOSS = 36,
+  ALPHA = 40,
+  DLOSS = 44,
+  DX = 48,
+  CLASSES = 52,
+  STEPS = 56,
+  MOST = 60,
+  BLANK = 64,
+  ZERO_INFINITY = 68,
+}

@@ -8,6 +8,7 @@ import { convDirect, convDirectGrad } from "./conv-direct";
 import { depthwise, depthwiseGrad } from "./depthwise";
 import { convFilterGrad, convScatter, sumPartials } from "./conv-grad";
 import { copy, fill } from "./copy";
+import { ctcLoss, ctcLossGrad } from "./ctc";
 import { countCorrect, crossEntropy, crossEntropyGrad, softmax, softmaxGrad } from "./softmax";
 import { gemm } from "./gemm";
 import { batchNorm, batchNormGrad, channelAffine } from "./norm";
@@ -155,6 +156,8 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.GATHER_GRAD: return gatherGrad(r, tile);
     case Opcode.ARG_REDUCE: return argReduce(r, tile);
     case Opcode.POOL_INDICES: return poolIndices(r, tile);
+    case Opcode.CTC_LOSS: return ctcLoss(r, tile);
+    case Opcode.CTC_LOSS_GRAD: return ctcLossGrad(r, tile, scratch);
     case Opcode.INT8_PACK: return int8Pack(r, tile);
     case Opcode.INT8_CONV: return int8Conv(r, tile, scratch);
     case Opcode.INT8_WINOGRAD_FILTER: return int8WinogradFilter(r, tile, scratch);

@@ -101,6 +101,8 @@ export const enum Opcode {
   GATHER_GRAD = 64,
   ARG_REDUCE = 65,
   POOL_INDICES = 66,
+  CTC_LOSS = 70,
+  CTC_LOSS_GRAD = 71,
   INT8_PACK = 80,
   INT8_CONV = 81,
   INT8_WINOGRAD_FILTER = 82,

@@ -11,6 +11,7 @@ import { evalCommand } from './commands/eval.ts';
 import { infoCommand } from './commands/info.ts';
 import { predictCommand } from './commands/predict.ts';
 import { quantizeCommand } from './commands/quantize.ts';
+import { readChequeCommand } from './commands/read-cheque.ts';
 import { trainCommand } from './commands/train.ts';
 import { verifyCommand } from './commands/verify.ts';
 
@@ -29,6 +30,7 @@ const commands = [
   trainCommand,
   evalCommand,
   predictCommand,
+  readChequeCommand,
   infoCommand,
   convertCommand,
   quantizeCommand,

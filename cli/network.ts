@@ -1,6 +1,7 @@
 /** From what the user names (a network, a file) to a session on a backend. */
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chequeReader } from '../models/cheque-reader.ts';
 import { modelByName, models } from '../models/index.ts';
 import type { Backend } from '../src/backend.ts';
 import { check } from '../src/core/error.ts';
@@ -111,6 +112,14 @@ export async function trained(nameOrFile: string, arch?: string, option = '--arc
       `${nameOrFile} comes without trained weights: train it (lenslet train ${nameOrFile}), then name the file.`,
   );
   return { model: modelByName(nameOrFile), weights: (await readWeights(path)).tensors };
+}
+
+/** The reader of amounts with the weights that come with Lenslet, or those of a file. */
+export async function trainedReader(file?: string): Promise<Network> {
+  return {
+    model: chequeReader,
+    weights: networkTensors(await readWeights(file ?? shippedWeights(chequeReader.name))),
+  };
 }
 
 async function fromFile(path: string, arch?: string, option = '--arch'): Promise<Network> {

@@ -11,6 +11,7 @@ import { lenet5, lenet5Modern } from './lenet5.ts';
 import { resnet18, resnet34, resnet50, resnet101, resnet152 } from './resnet.ts';
 
 export * from './alexnet.ts';
+export { chequeReader, readerNetwork, readerSettings } from './cheque-reader.ts';
 export * from './cifar-alexnet.ts';
 export * from './cifar-inception.ts';
 export * from './cifar-resnet.ts';

@@ -6,3 +6,6 @@ export const weightsUrls: Readonly<Record<string, URL>> = {
 
 /** Shares of MNIST's 10,000 test images that the shipped weights get right (models/README.md). */
 export const shippedAccuracy: Readonly<Record<string, number>> = { 'lenet5-modern': 0.9938, lenet5: 0.9953 };
+
+/** The reader of amounts, `chequeReader`. */
+export const readerWeightsUrl = new URL('./cheque-reader.safetensors', import.meta.url);

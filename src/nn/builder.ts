@@ -21,6 +21,8 @@ export interface Model {
   build(b: Builder, x: Value): Value;
   /** The loss to train with, a scalar; cross-entropy of the scores where absent. */
   loss?(b: Builder, scores: Value, labels: Value): Value;
+  /** How many images of the batch are right, a scalar; those whose score at the label is largest where absent. */
+  correct?(b: Builder, scores: Value, labels: Value): Value;
 }
 
 /** Scores of a head inside the network that only training has. */

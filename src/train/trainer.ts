@@ -20,20 +20,27 @@ export interface StepResult {
 }
 
 /**
- * Appends a training step: inputs "x" f32[shape], "labels" i32[N], "hyper" f32[2] (learning rate, step) and, where
+ * Appends a training step: inputs "x" f32[shape], "labels" i32[N,…], "hyper" f32[2] (learning rate, step) and, where
  * the network draws random numbers, "seed" i32[1]; outputs "loss" and "correct"; updates of all parameters.
  * @param shape of the images, [N,C,H,W]
+ * @param labelShape of one image's label; a number where absent
  * @returns the gradients by parameter name
  */
-export function buildStep(b: Builder, model: Model, optimizer: Optimizer, shape: Shape): Map<string, Value> {
+export function buildStep(
+  b: Builder,
+  model: Model,
+  optimizer: Optimizer,
+  shape: Shape,
+  labelShape: Shape = [],
+): Map<string, Value> {
   const { graph } = b;
   const x = graph.input('x', { dtype: 'f32', shape });
-  const labels = graph.input('labels', { dtype: 'i32', shape: [shape[0]] });
+  const labels = graph.input('labels', { dtype: 'i32', shape: [shape[0], ...labelShape] });
   const hyper = graph.input('hyper', { dtype: 'f32', shape: [2] });
   const scores = model.build(b, x);
   const loss = modelLoss(model, b, scores, labels);
   graph.output('loss', loss);
-  graph.output('correct', countCorrect(scores, labels));
+  graph.output('correct', model.correct?.(b, scores, labels) ?? countCorrect(scores, labels));
   const parameters = [...graph.variables.values()].filter((v) => v.spec.role === 'parameter');
   const grads = gradients(
     loss,
@@ -59,11 +66,11 @@ export class Trainer {
     readonly seed = 0,
   ) {}
 
-  /** The plan for batches of this size and image shape. */
-  plan(shape: Shape): Promise<Executable> {
+  /** The plan for batches of this size, image shape and shape of a label. */
+  plan(shape: Shape, labelShape: Shape = []): Promise<Executable> {
     const { session, optimizer } = this;
-    return session.plan(`train ${shape} ${optimizer.name}`, true, (b) => {
-      buildStep(b, session.model, optimizer, shape);
+    return session.plan(`train ${shape} ${labelShape} ${optimizer.name}`, true, (b) => {
+      buildStep(b, session.model, optimizer, shape, labelShape);
     });
   }
 
@@ -73,7 +80,7 @@ export class Trainer {
    * @throws LensletError 'value' when the loss is no number any more: the weights are lost
    */
   async step({ x, labels }: Batch, lr: number, step: number): Promise<StepResult> {
-    const executable = await this.plan(x.shape);
+    const executable = await this.plan(x.shape, labels.shape.slice(1));
     this.#hyper.data.set([lr, step]);
     const feeds: Record<string, Tensor> = { x, labels, hyper: this.#hyper };
     if (executable.inputs.has('seed')) {

@@ -1,0 +1,79 @@
+/**
+ * npm run measure:reader -- [--data DIR] [--weights FILE] [--part validation|test|cheques] [--list]: how well the reader
+ * reads amounts that it was not trained on, and what a threshold on the confidence accepts.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { chequeReader, readerNetwork, readerSettings } from '../models/cheque-reader.ts';
+import { parseSafetensors } from '../src/io/safetensors.ts';
+import { Session } from '../src/session.ts';
+import { readCheque } from '../src/vision/reader/cheque.ts';
+import { type ReaderNetwork, type Reading, readLine } from '../src/vision/reader/read.ts';
+import { createBackend } from '../workers/node.ts';
+import { accuracy } from './reader/measure.ts';
+import { readAmounts, readGrey } from './reader/orand.ts';
+
+const { values: args } = parseArgs({
+  options: {
+    data: { type: 'string', default: process.env.LENSLET_DATA ?? '../shared/data' },
+    weights: { type: 'string', default: 'models/cheque-reader.safetensors' },
+    part: { type: 'string', default: 'validation' },
+    list: { type: 'boolean', default: false },
+  },
+});
+
+interface Result {
+  readonly file: string;
+  readonly wanted: string;
+  readonly reading: Reading | null;
+}
+
+async function readPart(network: ReaderNetwork, session: Session): Promise<Result[]> {
+  const results: Result[] = [];
+  if (args.part === 'cheques') {
+    const folder = join(args.data, 'cheques');
+    for (const row of readFileSync(join(folder, 'amounts.csv'), 'utf8').trim().split('\n').slice(1)) {
+      const [file, , digits] = row.split(',');
+      const read = await readCheque(network, await readGrey(join(folder, file)), readerSettings);
+      results.push({ file, wanted: digits, reading: read?.reading ?? null });
+    }
+    return results;
+  }
+  const parts = await readAmounts(join(args.data, 'orand-car-a'));
+  const part = args.part === 'test' ? parts.test : parts.validation;
+  console.log(`best path of one view: ${(100 * (await accuracy(session, part))).toFixed(2)} %`);
+  const start = performance.now();
+  for (const { file, digits, line } of part) {
+    results.push({ file, wanted: digits, reading: await readLine(network, line, readerSettings) });
+  }
+  console.log(
+    `${((performance.now() - start) / part.length).toFixed(1)} ms a line, its preparation left out`,
+  );
+  return results;
+}
+
+function report(results: readonly Result[]): void {
+  const isRight = ({ reading, wanted }: Result) => reading?.digits === wanted;
+  const confidence = ({ reading }: Result) => reading?.confidence ?? 0;
+  const right = results.filter(isRight).length;
+  console.log(`${right} of ${results.length} right: ${((100 * right) / results.length).toFixed(2)} %`);
+  for (const threshold of [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98]) {
+    const accepted = results.filter((r) => confidence(r) >= threshold);
+    const wrong = accepted.filter((r) => !isRight(r)).length;
+    console.log(`confidence from ${threshold}: ${accepted.length} accepted, ${wrong} of them wrong`);
+  }
+  if (!args.list) return;
+  for (const r of results.filter((r) => !isRight(r))) {
+    const { digits, text, alternatives } = r.reading ?? { digits: '', text: '', alternatives: [] };
+    const next = alternatives.map((a) => `${a.digits} ${a.probability.toFixed(2)}`).join(', ');
+    console.log(`${r.file} ${r.wanted} read ${digits} (${text}) ${confidence(r).toFixed(3)}; ${next}`);
+  }
+}
+
+const backend = await createBackend({ threads: 1 });
+const session = await Session.create(chequeReader, backend);
+const { tensors } = parseSafetensors(new Uint8Array(readFileSync(args.weights)));
+await session.loadStateDict(new Map([...tensors].filter(([name]) => !/^optimizer\./.test(name))));
+report(await readPart(readerNetwork(session), session));
+backend.dispose();

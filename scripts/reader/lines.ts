@@ -1,0 +1,124 @@
+/** The lines the reader is trained on, made in a thread of their own, always a few batches ahead. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { chequeReader, LABEL_SIZE, writeLabel } from '../../models/cheque-reader.ts';
+import type { Random } from '../../src/core/random.ts';
+import type { Batch } from '../../src/data/batches.ts';
+import { syntheticAmount } from '../../src/data/cheques/amount.ts';
+import { fromIdx } from '../../src/data/dataset.ts';
+import { readIdxPairs } from '../../src/io/idx.ts';
+import { composeLine, digitSource, newDesk, type WrittenLine } from '../../src/train/reader/compose.ts';
+import { splice } from '../../src/train/reader/splice.ts';
+import {
+  type LineMaker,
+  LineStream,
+  type StreamOptions,
+  type StreamState,
+} from '../../src/train/reader/stream.ts';
+import { prepareLine } from '../../src/vision/reader/line.ts';
+import { type Amount, readAmounts } from './orand.ts';
+
+export interface LinesOptions {
+  /** Folder with orand-car-a/ and mnist/. */
+  readonly data: string;
+  readonly seed: number;
+  readonly batch: number;
+}
+
+/** Widths of the images of a batch; what is wider is left out. */
+export const WIDTHS: readonly number[] = [96, 128, 192, 256, 384];
+
+/** Parts of real lines, of lines composed of MNIST's digits, and of synthetic ones. */
+export const SHARES = [0.5, 0.3, 0.2] as const;
+
+/** Batches made ahead. */
+const AHEAD = 3;
+
+/** A batch and where the stream stands behind it. */
+export interface MadeBatch extends Batch {
+  readonly state: StreamState;
+}
+
+/** Starts the thread; the function it returns gives the next batch. */
+export function startLines(
+  options: LinesOptions,
+  state?: StreamState,
+): { next(): Promise<MadeBatch>; stop(): void } {
+  const worker = new Worker(new URL(import.meta.url), { workerData: { options, state } });
+  const made: MadeBatch[] = [];
+  let fail: ((error: unknown) => void) | null = null;
+  let deliver: ((batch: MadeBatch) => void) | null = null;
+  let broken: unknown;
+  worker.on('message', (batch: MadeBatch) => {
+    if (deliver) deliver(batch);
+    else made.push(batch);
+    deliver = null;
+  });
+  worker.on('error', (error) => {
+    broken = error;
+    fail?.(error);
+  });
+  for (let i = 0; i < AHEAD; i++) worker.postMessage('next');
+  return {
+    next: () =>
+      new Promise((resolve, reject) => {
+        if (broken) return reject(broken);
+        worker.postMessage('next');
+        const batch = made.shift();
+        if (batch) return resolve(batch);
+        [deliver, fail] = [resolve, reject];
+      }),
+    stop: () => void worker.terminate(),
+  };
+}
+
+/** Real lines as they are, or new ones from parts of two. */
+function realLines(amounts: readonly Amount[]): LineMaker {
+  return (random) => {
+    const a = amounts[random.below(amounts.length)];
+    if (random.uniform() < 0.35) {
+      const spliced = splice(a, amounts[random.below(amounts.length)], random);
+      if (spliced) return { ...spliced, text: null };
+    }
+    return { line: a.line, digits: a.digits, text: null };
+  };
+}
+
+/** A synthetic amount, its background taken off as the reader does. */
+export function syntheticLine(sequence: number, random: Random): WrittenLine {
+  const { image, digits, text } = syntheticAmount(sequence, random.below(2 ** 24));
+  return { line: prepareLine(image), digits, text: text.replaceAll(' ', '') };
+}
+
+async function streamOptions({ data, seed, batch }: LinesOptions): Promise<StreamOptions> {
+  const { train } = await readAmounts(join(data, 'orand-car-a'));
+  const names = ['train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz'];
+  const files = names.map((name) => ({
+    name,
+    bytes: new Uint8Array(readFileSync(join(data, 'mnist', name))),
+  }));
+  const mnist = (await readIdxPairs(files)).train;
+  if (!mnist) throw new Error(`There is no MNIST in ${data}.`);
+  const desk = newDesk();
+  const digits = digitSource(fromIdx(mnist));
+  const makers: LineMaker[] = [
+    realLines(train),
+    (random) => composeLine(digits, desk, random),
+    (random) => syntheticLine(seed, random),
+  ];
+  const sources = makers.map((make, i) => [SHARES[i], make] as const);
+  return { seed, batch, sources, widths: WIDTHS, labelSize: LABEL_SIZE, writeLabel };
+}
+
+async function serve(): Promise<void> {
+  const { options, state } = workerData as { options: LinesOptions; state?: StreamState };
+  const stream = new LineStream(await streamOptions(options), state);
+  parentPort?.on('message', () => {
+    const { x, labels } = stream.next(chequeReader.normalize.scale as number);
+    const made: MadeBatch = { x, labels, state: stream.state };
+    parentPort?.postMessage(made, [x.data.buffer as ArrayBuffer, labels.data.buffer as ArrayBuffer]);
+  });
+}
+
+if (!isMainThread && workerData?.options) await serve();

@@ -1,0 +1,87 @@
+/**
+ * npm run train:reader -- [--data DIR] [--out FILE] [--steps N] [--decay N] [--seed N] [--threads N]: trains the reader of
+ * amounts on ORAND-CAR-A, MNIST strings and synthetic amounts. Goes on from FILE.checkpoint where that exists.
+ */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { chequeReader, LABEL_SIZE } from '../models/cheque-reader.ts';
+import { writeSafetensors } from '../src/io/safetensors.ts';
+import { Session } from '../src/session.ts';
+import { loadCheckpoint, saveCheckpoint } from '../src/train/checkpoint.ts';
+import { adamw } from '../src/train/optimizer.ts';
+import type { StreamState } from '../src/train/reader/stream.ts';
+import { Trainer } from '../src/train/trainer.ts';
+import { createBackend } from '../workers/node.ts';
+import { SHARES, startLines, WIDTHS } from './reader/lines.ts';
+import { accuracy } from './reader/measure.ts';
+import { readAmounts } from './reader/orand.ts';
+
+const { values: args } = parseArgs({
+  options: {
+    data: { type: 'string', default: process.env.LENSLET_DATA ?? '../shared/data' },
+    out: { type: 'string', default: 'cheque-reader.safetensors' },
+    steps: { type: 'string', default: '9000' },
+    decay: { type: 'string', default: '2500' },
+    seed: { type: 'string', default: '1' },
+    threads: { type: 'string', default: '1' },
+    batch: { type: 'string', default: '16' },
+    lr: { type: 'string', default: '0.002' },
+  },
+});
+const [steps, decay, seed, batch, lr] = [args.steps, args.decay, args.seed, args.batch, args.lr].map(Number);
+const WARM = 150;
+/** Steps between reports, each with a checkpoint; and between measurements. */
+const EVERY = 100;
+const MEASURE = 500;
+
+/** Factor on the learning rate: rises over the first steps, falls to 0 over the last, so that the end can be chosen late. */
+const rate = (step: number): number => Math.min(1, (step + 1) / WARM, (steps - step) / decay);
+
+/** What must not change when a run goes on. */
+const identity = { seed, batch, lr, sources: SHARES };
+
+async function main(): Promise<void> {
+  const { validation } = await readAmounts(join(args.data, 'orand-car-a'));
+  const backend = await createBackend({ threads: Number(args.threads) });
+  const session = await Session.create(chequeReader, backend, { seed });
+  const trainer = new Trainer(session, adamw({ weightDecay: 0.02 }), seed);
+  const checkpoint = `${args.out}.checkpoint`;
+  let step = 0;
+  let state: StreamState | undefined;
+  if (existsSync(checkpoint)) {
+    await trainer.plan([batch, 1, chequeReader.input[1], WIDTHS[0]], [LABEL_SIZE]);
+    const { progress } = await loadCheckpoint(session, readFileSync(checkpoint), identity);
+    step = progress.step;
+    state = progress.history as StreamState;
+  }
+  const lines = startLines({ data: args.data, seed, batch }, state);
+  let [loss, right, began] = [0, 0, performance.now()];
+  while (step < steps) {
+    const made = await lines.next();
+    const result = await trainer.step(made, lr * rate(step), ++step);
+    loss += result.loss;
+    right += result.correct;
+    if (step % EVERY && step !== steps) continue;
+    const n = step % EVERY || EVERY;
+    const ms = (performance.now() - began) / n;
+    const measured = step % MEASURE === 0 || step === steps;
+    const score = measured
+      ? `, validation ${(100 * (await accuracy(session, validation))).toFixed(1)} %`
+      : '';
+    const share = ((100 * right) / n / batch).toFixed(1);
+    console.log(
+      `${step} loss ${(loss / n).toFixed(4)}, likely ${share} %${score}, ${ms.toFixed(0)} ms a step`,
+    );
+    [loss, right, began] = [0, 0, performance.now()];
+    const progress = { epoch: 0, batch: 0, step, history: made.state };
+    writeFileSync(`${checkpoint}.part`, await saveCheckpoint(session, progress, null, identity));
+    renameSync(`${checkpoint}.part`, checkpoint);
+  }
+  const metadata = { model: chequeReader.name, recipe: JSON.stringify({ ...identity, steps, decay }) };
+  writeFileSync(args.out, writeSafetensors(await session.stateDict(), metadata));
+  lines.stop();
+  backend.dispose();
+}
+
+await main();

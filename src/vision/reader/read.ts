@@ -1,0 +1,247 @@
+/** Reads the amount on a crop of one line: digits, marks, how sure it is of each, and where it saw them. */
+import { type Tensor, tensor } from '../../core/tensor.ts';
+import { parseAmount } from '../cheque/amount.ts';
+import type { Box, GreyImage } from '../grey.ts';
+import { align, beamSearch, logLikelihood, type Scores } from './decode.ts';
+import {
+  drawLine,
+  HEIGHT,
+  type Line,
+  type Placement,
+  type Pose,
+  place,
+  prepareLine,
+  roundWidth,
+  STRAIGHT,
+} from './line.ts';
+
+/** The network: log-probabilities of digits f32[N×11×T] and of marks f32[N×7×T] for images f32[N×1×HEIGHT×W]. */
+export type ReaderNetwork = (images: Tensor) => Promise<{ readonly scores: Tensor; readonly marks: Tensor }>;
+
+export interface ReaderSettings {
+  /** Factor on pixels 0 … 255. */
+  readonly scale: number;
+  /** Characters of the marks' classes 1, 2, …. */
+  readonly marks: readonly string[];
+  /** Confidence from which an amount is accepted. */
+  readonly threshold: number;
+}
+
+export interface ReadDigit {
+  readonly digit: string;
+  /** 0 … 1: share of the readings that agree on it. */
+  readonly confidence: number;
+  /** Where it was seen, in pixels of the crop. */
+  readonly box: Box;
+}
+
+export interface Reading {
+  /** As written, without separators; empty where nothing could be read. */
+  readonly digits: string;
+  /** With separators and strokes as written. */
+  readonly text: string;
+  readonly characters: readonly ReadDigit[];
+  /** Probability of the digits less that of the next best reading, 0 … 1. */
+  readonly confidence: number;
+  /** Whether the confidence reaches the threshold. */
+  readonly accepted: boolean;
+  /** Other readings, likeliest first. */
+  readonly alternatives: readonly { readonly digits: string; readonly probability: number }[];
+}
+
+/** A line is looked at in several ways; what is read holds for all of them. */
+export const POSES: readonly Pose[] = [
+  STRAIGHT,
+  { ...STRAIGHT, scaleX: 0.9, scaleY: 0.88 },
+  { ...STRAIGHT, scaleX: 1.12, scaleY: 1.1 },
+  { ...STRAIGHT, slant: 0.15, shift: 0.03 },
+  { ...STRAIGHT, slant: -0.15, shift: -0.03 },
+];
+
+const BEAM = 10;
+
+/** First and last step of each digit. */
+type Spans = readonly (readonly [number, number])[];
+
+/** Reads a crop of dark ink on light paper. @throws LensletError ("shape") when the sizes do not fit the data */
+export async function readAmountLine(
+  network: ReaderNetwork,
+  image: GreyImage,
+  settings: ReaderSettings,
+): Promise<Reading> {
+  return readLine(network, prepareLine(image), settings);
+}
+
+export async function readLine(
+  network: ReaderNetwork,
+  line: Line,
+  settings: ReaderSettings,
+): Promise<Reading> {
+  const { x, places } = drawPoses(line, POSES, settings.scale);
+  const { scores, marks } = await network(x);
+  const views = places.map((_, i) => part(scores, i));
+  const spell = (digits: string): { spans: Spans; text: string } => {
+    const spans = align(views[0]!, digits) ?? [];
+    return { spans, text: insertMarks(digits, spans, views[0]!, part(marks, 0), settings.marks) };
+  };
+  const ranked = byGrouping(rank(views), (digits) => spell(digits).text);
+  const [best] = ranked;
+  const next = ranked[1]?.probability ?? 0;
+  const confidence = best.probability - next;
+  const { spans, text } = spell(best.digits);
+  const agreement = agreements(ranked);
+  const toImage = columnsOf(places[0]!, line.factor);
+  return {
+    digits: best.digits,
+    text,
+    characters: spans.map((_, i) => {
+      const [x0, x1] = reach(spans, i, x.shape[3]! / views[0]!.steps);
+      const box = {
+        x0: toImage(x0),
+        y0: line.top * line.factor,
+        x1: toImage(x1),
+        y1: line.bottom * line.factor,
+      };
+      return { digit: best.digits[i]!, confidence: agreement[i]!, box };
+    }),
+    confidence,
+    accepted: best.digits !== '' && confidence >= settings.threshold,
+    alternatives: ranked.slice(1, 4),
+  };
+}
+
+/** The line drawn in each pose, f32[poses × 1 × HEIGHT × W], in one width. */
+export function drawPoses(
+  line: Line,
+  poses: readonly Pose[],
+  scale: number,
+): { x: Tensor; places: Placement[] } {
+  const places = poses.map((pose) => place(line, pose));
+  const width = roundWidth(Math.max(...places.map((p) => p.width)));
+  const size = HEIGHT * width;
+  const pixels = new Uint8Array(size);
+  const x = new Float32Array(poses.length * size);
+  places.forEach((at, i) => {
+    drawLine(line, at, width, pixels);
+    for (let k = 0; k < size; k++) x[i * size + k] = scale * pixels[k]!;
+  });
+  return { x: tensor([poses.length, 1, HEIGHT, width], x), places };
+}
+
+/** Sample i of f32[N×C×T]. */
+function part({ shape, data }: Tensor, i: number): Scores {
+  const [, classes, steps] = shape as [number, number, number];
+  const size = classes * steps;
+  return { data: (data as Float32Array).subarray(i * size, (i + 1) * size), classes, steps };
+}
+
+interface Ranked {
+  readonly digits: string;
+  readonly probability: number;
+}
+
+/** The best strings of any view, by the mean of their probabilities in all. */
+export function rank(views: readonly Scores[]): [Ranked, ...Ranked[]] {
+  const strings = new Set(
+    views.flatMap((view) =>
+      beamSearch(view, BEAM)
+        .slice(0, 4)
+        .map((c) => c.digits),
+    ),
+  );
+  const ranked = [...strings].map((digits) => {
+    const sum = views.reduce((total, view) => total + Math.exp(logLikelihood(view, digits)), 0);
+    return { digits, probability: sum / views.length };
+  });
+  ranked.sort((a, b) => b.probability - a.probability);
+  return ranked as [Ranked, ...Ranked[]];
+}
+
+/** Strings of less than this share of the best one's probability keep it as it is. */
+const WORTH_SPELLING = 0.05;
+/** How much rarer it is that separators stand where no way of grouping has them, or a zero in front. */
+const IRREGULAR = 0.3;
+
+/** Ranks strings anew by whether the separators seen between their digits make groups. */
+export function byGrouping(
+  ranked: readonly [Ranked, ...Ranked[]],
+  textOf: (digits: string) => string,
+): [Ranked, ...Ranked[]] {
+  const least = WORTH_SPELLING * ranked[0].probability;
+  const weighed = ranked.map((r) => {
+    const regular = r.digits === '' || r.probability < least || isRegular(r.digits, textOf);
+    return regular ? r : { ...r, probability: IRREGULAR * r.probability };
+  });
+  return weighed.sort((a, b) => b.probability - a.probability) as [Ranked, ...Ranked[]];
+}
+
+/** No zero in front, separators as one of the groupings has them. */
+function isRegular(digits: string, textOf: (digits: string) => string): boolean {
+  if (/^0./.test(digits)) return false;
+  try {
+    return parseAmount(textOf(digits)).regular;
+  } catch {
+    return false;
+  }
+}
+
+/** For each digit of the best string the summed probability of the strings that have it at the same place. */
+function agreements([best, ...others]: readonly [Ranked, ...Ranked[]]): number[] {
+  const n = best.digits.length;
+  const sums = new Array<number>(n).fill(best.probability);
+  for (const { digits, probability } of others) {
+    let before = 0;
+    while (before < n && digits[before] === best.digits[before]) before++;
+    let behind = 0;
+    while (behind < n - before && digits.at(-1 - behind) === best.digits.at(-1 - behind)) behind++;
+    for (let i = 0; i < n; i++) if (i < before || i >= n - behind) sums[i]! += probability;
+  }
+  return sums.map((p) => Math.min(1, p));
+}
+
+/** Column of the reader's image → column of the crop, at the middle of the writing. */
+const columnsOf =
+  ({ x0, dx }: Placement, factor: number) =>
+  (u: number): number =>
+    (x0 + dx * u) * factor;
+
+/** Columns of the reader's image that belong to digit i: half the way to its neighbours, at most its usual width. */
+function reach(spans: Spans, i: number, step: number): [number, number] {
+  const middle = (k: number) => ((spans[k]![0] + spans[k]![1] + 1) / 2) * step;
+  const most = 0.4 * HEIGHT;
+  const here = middle(i);
+  const left = i > 0 ? Math.min(most, (here - middle(i - 1)) / 2) : most / 1.5;
+  const right = i + 1 < spans.length ? Math.min(most, (middle(i + 1) - here) / 2) : most / 1.5;
+  return [here - left, here + right];
+}
+
+/** Puts the marks seen between the digits into the string: at each step the likeliest class, repetitions joined. */
+function insertMarks(
+  digits: string,
+  spans: Spans,
+  scores: Scores,
+  marks: Scores,
+  names: readonly string[],
+): string {
+  let text = '';
+  for (let i = 0; i <= spans.length; i++) {
+    const from = i > 0 ? spans[i - 1]![1] + 1 : 0;
+    const to = i < spans.length ? spans[i]![0] : scores.steps;
+    let before = 0;
+    for (let t = from; t < to; t++) {
+      const mark = likeliestMark(scores, marks, t);
+      if (mark && mark !== before) text += names[mark - 1];
+      before = mark;
+    }
+    text += digits[i] ?? '';
+  }
+  return text;
+}
+
+/** Class of the mark that is likelier at the step than all else together, or 0. */
+function likeliestMark(scores: Scores, marks: Scores, t: number): number {
+  for (let c = 1; c < marks.classes; c++) {
+    if (scores.data[t]! + marks.data[c * marks.steps + t]! > -Math.LN2) return c;
+  }
+  return 0;
+}
