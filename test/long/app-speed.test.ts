@@ -1,4 +1,4 @@
-/** What the app costs: ResNet-20 trained by the page beside the bare engine, and how long the page is blocked. */
+/** What the app costs: ResNet-20 trained by the page beside the bare engine, and how long the page is blocked. Needs a quiet machine. */
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,8 +7,8 @@ import type { Browser, Page } from 'playwright';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunLog } from '../../workers/api.ts';
-import { DESKTOP, launch, type Site, serveApp, visit } from './app.ts';
-import { cifarBatch } from './data.ts';
+import { DESKTOP, launch, type Site, serveApp, visit } from '../browser/app.ts';
+import { cifarBatch } from '../browser/data.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = `${root}build/test-speed`;
