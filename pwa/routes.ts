@@ -17,6 +17,7 @@ export interface Route {
 
 export const routes: readonly [Route, ...Route[]] = [
   { name: 'digit', path: '#/digit', load: async () => ({ default: DigitPage }) },
+  { name: 'cheque', path: '#/cheque', load: () => import('./cheque/page.tsx') },
   { name: 'train', path: '#/train', load: () => import('./train/page.tsx') },
   { name: 'models', path: '#/models', load: () => import('./models/page.tsx') },
   { name: 'inside', path: '#/inside', load: () => import('./inside/page.tsx') },

@@ -7,6 +7,7 @@ import { writeSafetensors } from '../src/io/safetensors.ts';
 import { describeLayers } from '../src/plan/describe.ts';
 import { Session } from '../src/session.ts';
 import type * as api from './api.ts';
+import type { ChequeDesk } from './app/cheque.ts';
 import { DataShelf } from './app/data-shelf.ts';
 import { Library } from './app/library.ts';
 import { graphOf, Shelf } from './app/shelf.ts';
@@ -29,6 +30,7 @@ class LocalEngine implements api.Engine {
   readonly #data = new DataShelf(this.#library);
   readonly #training = new Training(this.#backend, this.#library, this.#shelf);
   readonly #sessions = new Map<string, Promise<Session>>();
+  #cheques: Promise<ChequeDesk> | null = null;
 
   constructor() {
     // A failure is told by the call that needs the backend.
@@ -151,6 +153,30 @@ class LocalEngine implements api.Engine {
   async experiment(e: api.Experiment): Promise<api.ExperimentResult> {
     const [backend, { experiment }] = await Promise.all([this.#backend, import('./app/experiment.ts')]);
     return experiment(backend, e);
+  }
+
+  async readCheque(picture: ImageBitmap): Promise<api.ChequeReading> {
+    return (await this.#desk()).read(picture);
+  }
+
+  async sampleCheque(index: number): Promise<api.GreyImage> {
+    return (await this.#desk()).sample(index);
+  }
+
+  async learnAmounts(
+    corrections: readonly api.Correction[],
+    onProgress: (share: number) => void,
+  ): Promise<api.LearnReport> {
+    return (await this.#desk()).learn(corrections, onProgress);
+  }
+
+  async setReader(weights: ArrayBuffer | null): Promise<void> {
+    await (await this.#desk()).setWeights(weights);
+  }
+
+  #desk(): Promise<ChequeDesk> {
+    this.#cheques ??= import('./app/cheque.ts').then((m) => new m.ChequeDesk(this.#backend));
+    return this.#cheques;
   }
 
   train(options: api.TrainOptions, title: string, listener: api.TrainListener): Promise<api.TrainReport> {

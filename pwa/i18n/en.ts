@@ -25,6 +25,7 @@ export const en = {
     goOn: 'Go on…',
     pages: {
       digit: 'Digit',
+      cheque: 'Cheque',
       train: 'Train',
       models: 'Models',
       inside: 'Inside',

@@ -26,6 +26,7 @@ export const zh: Messages = {
     goOn: '继续…',
     pages: {
       digit: '识别',
+      cheque: '支票',
       train: '训练',
       models: '模型',
       inside: '内部',

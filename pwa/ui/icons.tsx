@@ -11,6 +11,8 @@ const paths = {
   edit: 'M4 20h4L19 9l-4-4L4 16z',
   upload: 'M12 16V5M7 9.5l5-5 5 5M4.5 20h15',
   check: 'M5 12.5l4.5 4.5L19 7.5',
+  cheque: 'M3 6h18v12H3zM6 10h6M6 14h4M14.5 9.5h4v3h-4z',
+  torch: 'M8 3h8l-1.5 5H14v13h-4V8h-.5zM12 11.5v2',
   undo: 'M9 7 4.5 11.5 9 16M5 11.5h9a5 5 0 0 1 0 10h-3',
   clear: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10 11v5M14 11v5',
   picture: 'M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5h.01',

@@ -56,7 +56,7 @@ export async function readCheque(
 }
 
 /** What the printed frame encloses, in pixels of the line, its lines left out. */
-function insideOf({ x0, y0, x1, y1 }: Box): Box {
+export function insideOf({ x0, y0, x1, y1 }: Box): Box {
   const line = FRAME_LINE * (y1 - y0);
   return { x0: x0 + line, y0: y0 + line, x1: x1 - line, y1: y1 - line };
 }

@@ -1,0 +1,159 @@
+/** Cheques in the engine: pictures become grey images here, off the page's thread; one reader for all of them. */
+import {
+  chequeReader,
+  LABEL_SIZE,
+  readerNetwork,
+  readerSettings,
+  writeLabel,
+} from '../../models/cheque-reader.ts';
+import { readerWeightsUrl } from '../../models/weights.ts';
+import type { Backend } from '../../src/backend.ts';
+import { check, LensletError } from '../../src/core/error.ts';
+import { syntheticAmount } from '../../src/data/cheques/amount.ts';
+import { syntheticCheque } from '../../src/data/cheques/cheque.ts';
+import { parseSafetensors, writeSafetensors } from '../../src/io/safetensors.ts';
+import { Session } from '../../src/session.ts';
+import { learnCorrections } from '../../src/train/reader/learn.ts';
+import { formatAmount } from '../../src/vision/cheque/amount.ts';
+import { cleanLine } from '../../src/vision/cheque/line.ts';
+import { sharpness } from '../../src/vision/cheque/sharpness.ts';
+import type { Box, GreyImage } from '../../src/vision/grey.ts';
+import { type ChequeReading as Found, insideOf, readCheque } from '../../src/vision/reader/cheque.ts';
+import { prepareLine } from '../../src/vision/reader/line.ts';
+import type { ChequeReading, Correction, LearnReport, ReadAmount } from '../api.ts';
+
+/** Digits below this confidence are shown as unsure. */
+const SURE = 0.9;
+/** Sequences of the generator that the samples and the replayed lines come from. */
+const [SAMPLES, REPLAY] = [1990, 1998];
+
+export class ChequeDesk {
+  #session: Promise<Session> | null = null;
+
+  constructor(private readonly backend: Promise<Backend>) {}
+
+  #open(): Promise<Session> {
+    this.#session ??= this.#load();
+    this.#session.catch(() => {
+      this.#session = null;
+    });
+    return this.#session;
+  }
+
+  async #load(): Promise<Session> {
+    const session = await Session.create(chequeReader, await this.backend);
+    await session.loadStateDict(await shippedWeights());
+    return session;
+  }
+
+  /** Finds and reads the amount in a picture, which is used up. */
+  async read(picture: ImageBitmap): Promise<ChequeReading> {
+    const start = performance.now();
+    const image = lumaOf(picture);
+    const found = await readCheque(readerNetwork(await this.#open()), image, readerSettings);
+    return {
+      width: image.width,
+      height: image.height,
+      cheque: found?.found?.cheque ?? null,
+      box: found?.found?.frame ?? null,
+      sharpness: found?.found ? sharpness(found.found.line) : 0,
+      amount: found && found.reading.digits !== '' ? amountOf(found) : null,
+      milliseconds: performance.now() - start,
+    };
+  }
+
+  /** @throws LensletError 'value' for corrections without digits */
+  async learn(corrections: readonly Correction[], onProgress: (share: number) => void): Promise<LearnReport> {
+    const session = await this.#open();
+    const lines = corrections.map(({ line, text }) => ({
+      line: prepareLine(line),
+      digits: text.replace(/\D/g, ''),
+    }));
+    const { before, after, kept } = await learnCorrections(session, lines, {
+      network: readerNetwork(session),
+      settings: readerSettings,
+      labelSize: LABEL_SIZE,
+      writeLabel,
+      replay: (random) => {
+        const { image, digits, text } = syntheticAmount(REPLAY, random.below(2 ** 24));
+        return { line: prepareLine(image), digits, text };
+      },
+      onStep: async (step, steps) => {
+        onProgress(step / steps);
+        return true;
+      },
+    });
+    const wrong = (right: number) => 1 - right / corrections.length;
+    const { buffer } = writeSafetensors(await session.stateDict(), { model: chequeReader.name });
+    return {
+      before: wrong(before.corrections),
+      after: wrong(after.corrections),
+      kept,
+      weights: buffer as ArrayBuffer,
+    };
+  }
+
+  /** @throws LensletError 'format', 'unknown' or 'shape' for weights that are not the reader's */
+  async setWeights(weights: ArrayBuffer | null): Promise<void> {
+    const session = await this.#open();
+    const tensors = weights ? parseSafetensors(new Uint8Array(weights)).tensors : await shippedWeights();
+    await session.loadStateDict(tensors);
+  }
+
+  /** A cheque of the generator, filled in. */
+  sample(index: number): GreyImage {
+    check(Number.isInteger(index), 'value', () => `There is no sample ${index}.`);
+    return syntheticCheque(SAMPLES, index).image;
+  }
+}
+
+async function shippedWeights() {
+  const response = await fetch(readerWeightsUrl);
+  if (!response.ok) {
+    throw new LensletError('unknown', `The reader could not be loaded (status ${response.status}).`);
+  }
+  return parseSafetensors(new Uint8Array(await response.arrayBuffer())).tensors;
+}
+
+function amountOf({ reading, amount, places, found }: Found): ReadAmount {
+  return {
+    digits: reading.digits,
+    text: reading.text,
+    value: amount && formatAmount(amount.minor, amount.groupings[0] ?? 'western'),
+    confidence: reading.confidence,
+    accepted: reading.accepted && amount?.regular !== false,
+    marks: reading.characters.map(({ digit, confidence }, i) => ({
+      digit,
+      confidence,
+      sure: confidence >= SURE,
+      outline: places[i]!,
+    })),
+    line: cut(cleanLine(found!.line, found!.lineFrame), insideOf(found!.lineFrame)),
+  };
+}
+
+/** The part of an image inside a box. */
+function cut({ width, height, data }: GreyImage, box: Box): GreyImage {
+  const [x0, y0] = [Math.max(0, Math.floor(box.x0)), Math.max(0, Math.floor(box.y0))];
+  const [x1, y1] = [Math.min(width, Math.ceil(box.x1)), Math.min(height, Math.ceil(box.y1))];
+  const part = new Uint8Array((x1 - x0) * (y1 - y0));
+  for (let y = y0; y < y1; y++) part.set(data.subarray(y * width + x0, y * width + x1), (y - y0) * (x1 - x0));
+  return { width: x1 - x0, height: y1 - y0, data: part };
+}
+
+/** Luma (ITU-R BT.601), transparent parts on white. The bitmap is closed. */
+function lumaOf(picture: ImageBitmap): GreyImage {
+  const { width, height } = picture;
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext('2d', { willReadFrequently: true })!;
+  context.fillStyle = '#fff';
+  context.fillRect(0, 0, width, height);
+  context.drawImage(picture, 0, 0);
+  picture.close();
+  const pixels = context.getImageData(0, 0, width, height).data;
+  const data = new Uint8Array(width * height);
+  for (let i = 0, p = 0; i < data.length; i++, p += 4) {
+    data[i] = (306 * pixels[p]! + 601 * pixels[p + 1]! + 117 * pixels[p + 2]! + 512) >> 10;
+  }
+  return { width, height, data };
+}
