@@ -1,0 +1,117 @@
+/** Cheques: a sample, corrections and learning; the camera, with a clip of a generated cheque and without one. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { syntheticCheque } from '../../src/data/cheques/cheque.ts';
+import { EXECUTABLE, openApp, PHONE, problemsOf, type Site, serveApp } from './app.ts';
+
+const [WIDTH, HEIGHT] = [1280, 720];
+const clip = join(mkdtempSync(join(tmpdir(), 'lenslet-')), 'cheque.y4m');
+let site: Site;
+let browser: Browser;
+
+/** A cheque on a dark table, as a clip of uncompressed frames that Chromium plays in a loop. */
+function writeClip(): void {
+  const { image } = syntheticCheque(3, 5, { style: 'indian', width: 1100 });
+  const luma = Buffer.alloc(WIDTH * HEIGHT, 45);
+  const [left, top] = [(WIDTH - image.width) >> 1, (HEIGHT - image.height) >> 1];
+  for (let y = 0; y < image.height; y++) {
+    luma.set(image.data.subarray(y * image.width, (y + 1) * image.width), (top + y) * WIDTH + left);
+  }
+  const frame = Buffer.concat([Buffer.from('FRAME\n'), luma, Buffer.alloc((WIDTH * HEIGHT) / 2, 128)]);
+  const head = Buffer.from(`YUV4MPEG2 W${WIDTH} H${HEIGHT} F15:1 Ip A1:1 C420jpeg\n`);
+  writeFileSync(clip, Buffer.concat([head, ...Array(6).fill(frame)]));
+}
+
+beforeAll(async () => {
+  writeClip();
+  const args = [
+    '--no-sandbox',
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',
+    `--use-file-for-fake-video-capture=${clip}`,
+  ];
+  [site, browser] = await Promise.all([
+    serveApp(true),
+    chromium.launch({ ...(EXECUTABLE ? { executablePath: EXECUTABLE } : {}), args }),
+  ]);
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+});
+
+async function open(before?: (page: Page) => Promise<void>): Promise<Page> {
+  const page = await openApp(browser, site, PHONE);
+  await before?.(page);
+  await page.goto(`${site.url}#/cheque`);
+  await page.getByRole('button', { name: 'Try a sample' }).waitFor();
+  return page;
+}
+
+describe('cheque page', () => {
+  it('reads a sample; a correction is kept, and deleted', async () => {
+    const page = await open();
+    const problems = problemsOf(page);
+    await page.getByRole('button', { name: 'Try a sample' }).click();
+    await page.locator('[data-testid=amount]').waitFor();
+    expect(await page.locator('[data-testid=amount]').textContent()).toMatch(/\d/);
+    await page.getByLabel('What is written').fill('12,345/-');
+    await page.getByRole('button', { name: 'Keep as an example' }).click();
+    await page.getByRole('heading', { name: '1 example kept' }).waitFor();
+    await page.getByText('The reader has not learned from them yet.').waitFor();
+    page.once('dialog', (dialog) => void dialog.accept());
+    await page.getByRole('button', { name: 'Delete all' }).click();
+    await page.getByRole('heading', { name: '1 example kept' }).waitFor({ state: 'detached' });
+    expect(problems).toEqual([]);
+    await page.context().close();
+  }, 180_000);
+
+  it('finds the cheque in the camera’s picture, shows where, and takes the picture', async () => {
+    const page = await open();
+    await page.getByRole('button', { name: 'Use the camera' }).click();
+    await page.locator('.overlay-box').waitFor({ timeout: 60_000 });
+    const capture = page.getByRole('button', { name: 'Take the picture' });
+    // It may be taken by itself sooner.
+    await capture.click({ timeout: 5_000 }).catch(() => undefined);
+    await page.locator('.cheque-result').waitFor({ timeout: 60_000 });
+    await page.locator('[data-testid=amount]').waitFor();
+    expect(await page.locator('video').count()).toBe(0);
+    await page.context().close();
+  }, 180_000);
+
+  it.each([
+    ['NotAllowedError', /permission was denied/],
+    ['NotFoundError', /No camera was found/],
+    ['NotReadableError', /another program may be using it/],
+  ])('says what to do when the camera answers %s', async (name, words) => {
+    const page = await open(async (p) => {
+      await p.addInitScript((error) => {
+        navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', error));
+      }, name);
+    });
+    await page.reload();
+    await page.getByRole('button', { name: 'Use the camera' }).click();
+    const alert = page.getByRole('alert');
+    await alert.waitFor();
+    expect(await alert.textContent()).toMatch(words);
+    expect(await alert.textContent()).toContain('You can choose a picture instead.');
+    await page.context().close();
+  });
+
+  it('says so when the camera is taken away', async () => {
+    const page = await open();
+    await page.getByRole('button', { name: 'Use the camera' }).click();
+    await page.locator('video').waitFor();
+    await page.waitForFunction(() => (document.querySelector('video')?.videoWidth ?? 0) > 0);
+    await page.evaluate(() => {
+      const [track] = (document.querySelector('video')!.srcObject as MediaStream).getVideoTracks();
+      track!.dispatchEvent(new Event('ended'));
+    });
+    await page.getByText('The camera was taken away.').waitFor();
+    await page.context().close();
+  });
+});
