@@ -90,7 +90,7 @@ test('the library depends on no platform, and on nothing that is not installed w
 
 test('the entry points of the package need only what is in it', () => {
   const entries = ['src/index.ts', 'models/index.ts', 'workers/node.ts', 'workers/browser.ts', 'cli/main.ts'];
-  const packed = /^(as|src|models|cli)\/|^workers\/(browser|node|thread)\b/;
+  const packed = /^(as|src|models|cli)\/|^workers\/(browser|node|thread|work)\b/;
   const seen = new Set(entries);
   for (const file of seen) for (const to of importsOf(file)) if (isOwn(to)) seen.add(to);
   expect([...seen].filter((file) => !packed.test(file))).toEqual([]);

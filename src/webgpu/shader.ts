@@ -20,7 +20,7 @@ export interface Shader {
 
 /**
  * @param memoryOf what holds an argument: equal for arguments that share memory (in-place results), which then
- * share one variable, because a kernel may not write what it has bound a second time
+ * share one variable when one is written, because a kernel may not write what it has bound a second time
  */
 export function shaderOf(kernel: WebgpuKernel, memoryOf: (arg: WebgpuArg) => unknown): Shader {
   const sharing = new Map<unknown, WebgpuArg[]>();
@@ -31,7 +31,10 @@ export function shaderOf(kernel: WebgpuKernel, memoryOf: (arg: WebgpuArg) => unk
     else sharing.set(key, [arg]);
   }
   let { wgsl } = kernel;
-  const bindings = [...sharing.values()].map((args): Binding => {
+  const reading = (args: readonly WebgpuArg[]) => args.every((a) => a.access === 'read');
+  // What is only read may be bound as often as it has names.
+  const groups = [...sharing.values()].flatMap((args) => (reading(args) ? args.map((a) => [a]) : [args]));
+  const bindings = groups.map((args): Binding => {
     const [arg, ...others] = args;
     for (const other of others) {
       if (other.element !== arg.element || other.length !== arg.length) {
@@ -42,7 +45,7 @@ export function shaderOf(kernel: WebgpuKernel, memoryOf: (arg: WebgpuArg) => unk
       }
       wgsl = renamed(wgsl, other.name, arg.name);
     }
-    const access = args.every((a) => a.access === 'read') ? 'read' : 'read_write';
+    const access = reading(args) ? 'read' : 'read_write';
     return { element: arg.element, access, arg };
   });
   const declarations = bindings.map(
