@@ -22,7 +22,7 @@ export async function buildAdapter(outDir = ADAPTER) {
       modulePreload: false,
       rolldownOptions: {
         input: { 'bench-adapter': `${root}test/bench/adapter.ts` },
-        preserveEntrySignatures: 'strict',
+        preserveEntrySignatures: 'allow-extension',
         output: { entryFileNames: '[name].js' },
       },
     },

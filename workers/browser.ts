@@ -58,6 +58,8 @@ async function bestBinary(): Promise<Binary> {
 export interface BrowserOptions {
   /** Default: one for each core, at most 8; 1 on a page and without cross-origin isolation. */
   readonly threads?: number;
+  /** Whether to be ready before the other threads are; they join once they have started, if they do. Default false. */
+  readonly lateThreads?: boolean;
   readonly binary?: Binary;
   /** Size of the one memory in bytes. Default 1 GiB, less where the browser gives less. */
   readonly memoryBytes?: number;
@@ -73,7 +75,7 @@ export async function createBackend(options: BrowserOptions = {}): Promise<WasmB
   const cores = Math.min(8, navigator.hardwareConcurrency || 1);
   const threads = binary === 'simd' ? 1 : (options.threads ?? (onPage ? 1 : cores));
   const module = await compile(binaries[binary]);
-  const { memoryBytes } = options;
+  const { memoryBytes, lateThreads } = options;
   try {
     return await WasmBackend.create({
       binary,
@@ -82,6 +84,7 @@ export async function createBackend(options: BrowserOptions = {}): Promise<WasmB
       spawn,
       cores: navigator.hardwareConcurrency,
       maySleep: !onPage,
+      lateThreads,
       memoryBytes,
     });
   } catch (error) {

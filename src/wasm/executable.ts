@@ -31,7 +31,8 @@ export class WasmExecutable implements Executable {
   readonly #prologue: Program;
   readonly #program: Program;
   #version = 0;
-  readonly #choice: ThreadChoice;
+  /** Made when there is something to choose. */
+  #choice: ThreadChoice | null = null;
   #hasRun = false;
 
   constructor(
@@ -43,7 +44,6 @@ export class WasmExecutable implements Executable {
     this.inputs = plan.graph.inputs;
     this.outputs = plan.graph.outputs;
     this.memory = plan.memory;
-    this.#choice = new ThreadChoice(pool.size);
     this.store.checkFits(plan.graph.variables.values());
     try {
       this.#arena = this.#allocate(plan.memory.arena);
@@ -158,9 +158,14 @@ export class WasmExecutable implements Executable {
   /** With as many threads as are fastest. */
   #executeBest(): void {
     this.#hasRun = true;
+    if (this.pool.size > 1) this.#choice ??= new ThreadChoice(this.pool.size);
     const start = performance.now();
-    this.#execute(this.#program, this.#choice.threads);
-    this.#choice.took(performance.now() - start);
+    this.#execute(this.#program, this.#threads);
+    this.#choice?.took(performance.now() - start);
+  }
+
+  get #threads(): number {
+    return this.#choice?.threads ?? this.pool.size;
   }
 
   #execute({ begin, end, records, steps }: Program, threads: number): void {
@@ -185,10 +190,7 @@ export class WasmExecutable implements Executable {
     this.#changing(() => {
       steps.forEach(({ label }, i) => {
         const start = performance.now();
-        this.#execute(
-          { ...this.#program, begin: records[i], end: records[i + 1] ?? end },
-          this.#choice.threads,
-        );
+        this.#execute({ ...this.#program, begin: records[i], end: records[i + 1] ?? end }, this.#threads);
         times.push({ label, milliseconds: performance.now() - start });
       });
     });

@@ -23,6 +23,8 @@ export interface WasmOptions {
   readonly threads: number;
   /** Needed for more than one thread. */
   readonly spawn?: Spawn;
+  /** Whether to be ready before the other threads are; they join runs once they have started, if they do. */
+  readonly lateThreads?: boolean;
   /** Cores of the machine. Default: as many as threads. */
   readonly cores?: number;
   /** Whether the calling thread may sleep while it waits for the others; a page may not. Default true. */
@@ -75,10 +77,15 @@ export class WasmBackend implements Backend {
         'More than one thread needs the "threads" or "relaxed" binary and a way to start threads (spawn).',
     );
     const pool = new ThreadPool(module, allocateMemory(memoryBytes, binary !== 'simd'), maySleep);
-    if (spawn && threads > 1) await pool.start(module, threads, options.cores ?? threads, spawn);
+    if (spawn && threads > 1) {
+      const started = pool.start(module, threads, options.cores ?? threads, spawn);
+      if (options.lateThreads) started.catch(() => {});
+      else await started;
+    }
     return new WasmBackend(binary, pool, guarded);
   }
 
+  /** Threads that have started, the caller's included. */
   get threads(): number {
     return this.pool.size;
   }

@@ -63,6 +63,7 @@ export class ThreadPool {
   readonly #exports: Exports;
   readonly #control: Int32Array;
   #handles: ThreadHandle[] = [];
+  #disposed = false;
 
   /** @param maySleep false on a page, whose thread is not allowed to: it looks until the others are done */
   constructor(
@@ -83,7 +84,9 @@ export class ThreadPool {
     const { memory } = this;
     this.#control[Control.SPIN / 4] = threads <= cores ? WATCH : GLANCE;
     const ids = Array.from({ length: threads - 1 }, (_, i) => i + 1);
-    this.#handles = await Promise.all(ids.map((thread) => spawn({ module, memory, thread })));
+    const handles = await Promise.all(ids.map((thread) => spawn({ module, memory, thread })));
+    if (this.#disposed) for (const h of handles) h.terminate();
+    else this.#handles = handles;
   }
 
   /**
@@ -105,6 +108,7 @@ export class ThreadPool {
   }
 
   dispose(): void {
+    this.#disposed = true;
     for (const h of this.#handles) h.terminate();
     this.#handles = [];
   }

@@ -53,7 +53,9 @@ export default async function create(options: Options) {
   const { binary } = options;
   let remote: Promise<Remote> | null = null;
   const onGpu = options.backend === 'webgpu';
-  const backend = onGpu ? await createWebgpuBackend() : await createBackend({ threads, binary });
+  const backend = onGpu
+    ? await createWebgpuBackend()
+    : await createBackend({ threads, binary, lateThreads: true });
 
   async function prepareHere(c: Case, asset: Asset): Promise<Program> {
     if (c.kind !== 'train' && int8) return (await import('./quantized.ts')).prepareInt8(backend, c, asset);

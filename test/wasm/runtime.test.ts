@@ -1,4 +1,7 @@
 /** The runtime under stress and under faults: traps, exhaustion, churn, barriers, wrong feeds. */
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { Worker } from 'node:worker_threads';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Command, Opcode } from '../../as/protocol.ts';
 import type { LensletError } from '../../src/core/error.ts';
@@ -8,7 +11,7 @@ import { add, binaryOps } from '../../src/ops/binary.ts';
 import { relu, unary } from '../../src/ops/elementwise.ts';
 import { reduceSum } from '../../src/ops/reduce.ts';
 import { Heap } from '../../src/wasm/heap.ts';
-import type { WasmBackend } from '../../src/wasm/index.ts';
+import { type Spawn, type ThreadHandle, type ThreadInit, WasmBackend } from '../../src/wasm/index.ts';
 import { createBackend } from '../../workers/node.ts';
 import { randomTensor } from '../op.ts';
 
@@ -235,6 +238,60 @@ describe('threads that come late', () => {
       expect([...(await squares.run({ x: ones })).y.data]).toEqual([20_000, 20_000, 20_000]);
       if (i % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     }
+  });
+});
+
+describe('threads that are not waited for', () => {
+  const create = async (spawn: Spawn) => {
+    const module = await WebAssembly.compile(
+      await readFile(new URL('../../build/wasm/threads.wasm', import.meta.url)),
+    );
+    const options = { binary: 'threads', module, memoryBytes: 128 * MiB, lateThreads: true } as const;
+    const backend = await WasmBackend.create({ ...options, threads: 2, spawn });
+    made.push(backend);
+    return backend;
+  };
+
+  it('join once they have started', async () => {
+    let start: (handle: ThreadHandle) => void = () => {};
+    let init: ThreadInit | undefined;
+    const backend = await create((i) => {
+      init = i;
+      return new Promise((resolve) => {
+        start = resolve;
+      });
+    });
+    const executable = await load(backend, chain());
+    for (let i = 0; i < 20; i++) expect((await executable.run(feed)).y.data[0]).toBe(-ELEMENTS);
+    expect(backend.threads).toBe(1);
+    const worker = new Worker(new URL('../../dist/workers/thread.node.js', import.meta.url), {
+      workerData: init,
+    });
+    await once(worker, 'message');
+    start({ terminate: () => void worker.terminate() });
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(backend.threads).toBe(2);
+    for (let i = 0; i < 100; i++) expect((await executable.run(feed)).y.data[0]).toBe(-ELEMENTS);
+  });
+
+  it('are done without when they do not start', async () => {
+    const backend = await create(() => Promise.reject(new Error('no more threads')));
+    const executable = await load(backend, chain());
+    for (let i = 0; i < 20; i++) expect((await executable.run(feed)).y.data[0]).toBe(-ELEMENTS);
+    expect(backend.threads).toBe(1);
+  });
+
+  it('end at once when the backend has been disposed of meanwhile', async () => {
+    let start: (handle: ThreadHandle) => void = () => {};
+    const backend = await create(
+      () =>
+        new Promise((resolve) => {
+          start = resolve;
+        }),
+    );
+    backend.dispose();
+    const ended = new Promise<void>((terminate) => start({ terminate }));
+    await ended;
   });
 });
 
