@@ -6,6 +6,12 @@ import { type NamedFile, readIdxPairs } from '../../src/io/idx.ts';
 
 const root = process.env.LENSLET_DATA ?? '../shared/data';
 
+/** Path of a file or folder of the data directory, or null when it is not there. */
+export function realPath(name: string): string | null {
+  const path = join(root, name);
+  return existsSync(path) ? path : null;
+}
+
 /** All files of a folder of the data directory, or null when it is not there. */
 export function realFiles(folder: string): NamedFile[] | null {
   const path = join(root, folder);

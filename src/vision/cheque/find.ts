@@ -35,7 +35,7 @@ export const LINE_HEIGHT = 96;
 /** Frames are looked for in the cheque straightened to this width, pixels. */
 const WIDTH = 800;
 /** A frame is beyond doubt from here on: no other way to hold the cheque is tried. */
-const SURE = 2.8;
+const SURE = 3.2;
 const LEAST_SCORE = 2.3;
 /** Room for handwriting around the frame, in heights of the frame. */
 const ROOM = { left: 0.12, top: 0.18, right: 0.05, bottom: 0.35 };

@@ -22,6 +22,8 @@ const GAP = 4;
 const LEAST_SHARE = 0.7;
 /** As much of top and bottom must be there. */
 const LEAST_LINE = 0.5;
+/** Share of a frame's pixels on upright strokes when an amount stands in it. */
+const LEAST_INK = 0.01;
 /** Sides and lines meet within this many pixels. */
 const SLACK = 5;
 
@@ -173,10 +175,20 @@ export function findFrame(cheque: GreyImage): Frame | null {
       const usual = prior((left.x + right.x) / 2 / width, (y0 + y1) / 2 / height);
       if (best && 4.3 * usual <= best.score) continue;
       const frame = closeFrame(lines, left, right, y0, y1, usual);
-      if (frame && (!best || frame.score > best.score)) best = frame;
+      if (frame && (!best || frame.score > best.score) && isWritten(lines, frame)) best = frame;
     }
   }
   return best;
+}
+
+/** Whether something stands within the frame: empty ones are for other purposes. */
+function isWritten({ width, down }: Lines, { x0, y0, x1, y1 }: Frame): boolean {
+  const inset = SLACK + 1;
+  let ink = 0;
+  for (let y = y0 + inset; y < y1 - inset; y++) {
+    for (let x = x0 + inset; x < x1 - inset; x++) ink += down[y * width + x]!;
+  }
+  return ink >= LEAST_INK * (x1 - x0) * (y1 - y0);
 }
 
 /** Share of a side that is seen only in that the lines at top and bottom end there. */
