@@ -26,7 +26,7 @@ export const enum PackArgs {
 
 /**
  * C = activation(A·B + bias[n]) for a batch of packed A. Offsets, strides and batch steps in elements; BIAS may be
- * 0. One tile is PANELS panels by COLUMNS (a multiple of 8) of one product.
+ * 0. One tile is PANELS panels by COLUMNS (a multiple of 16) of one product.
  */
 export const enum GemmArgs {
   A = 20,

@@ -3,7 +3,7 @@
  * of B, [K][8]; all of convolution and matmul runs through them. `gemm` drives them over blocks of a product.
  */
 import { activateRange } from './activation';
-import { MR, packColumns, panelCount, panelStart } from './pack';
+import { MR, packTwo, panelCount, panelStart } from './pack';
 import { GemmArgs } from './conv-args';
 import { copy, fill, madd } from './simd';
 
@@ -141,7 +141,7 @@ export function copyStrip(to: usize, toStep: usize, from: usize, fromStep: usize
   for (; rows > 0; rows--, to += toStep, from += fromStep) copy(to, from, n);
 }
 
-/** Scratch: panel of B, eight starting values, then the strip of a tile that is narrower than 8. */
+/** Scratch: two panels of B, eight starting values, then the sums of a tile so far: [columns / 8][rows][8]. */
 export function gemm(cmd: usize, tile: i32, scratch: usize): void {
   const m = load<i32>(cmd, GemmArgs.M), n = load<i32>(cmd, GemmArgs.N), k = load<i32>(cmd, GemmArgs.K);
   const perTile = load<i32>(cmd, GemmArgs.PANELS), columns = load<i32>(cmd, GemmArgs.COLUMNS);
@@ -159,24 +159,21 @@ export function gemm(cmd: usize, tile: i32, scratch: usize): void {
   const ldc = <usize>n << 2;
   const c = load<usize>(cmd, GemmArgs.C) + ((<usize>load<i32>(cmd, GemmArgs.C_OFFSET) + <usize>z * m * n) << 2) + row0 * ldc;
   const bias = load<usize>(cmd, GemmArgs.BIAS);
-  const start = scratch + KC * 32, strip = start + 64;
+  const start = scratch + KC * 64, sums = start + 64;
 
   for (let k0 = 0; k0 < k || k0 == 0; k0 += KC) {
-    const depth = min(KC, k - k0);
+    const depth = min(KC, k - k0), last = k0 + depth == k;
     for (let j = n0; j < n1; j += 8) {
-      const width = min(8, n1 - j);
-      packColumns(scratch, b + k0 * rowStep + j * columnStep, depth, width, rowStep, columnStep);
-      const at = c + (j << 2);
-      const to = width == 8 ? at : strip, step = width == 8 ? ldc : 32;
+      const width = min(8, n1 - j), panel = scratch + ((j - n0) & 8) * (depth << 2);
+      if (panel == scratch) packTwo(scratch, b + k0 * rowStep + j * columnStep, depth, n1 - j, rowStep, columnStep);
+      const at = c + (j << 2), sum = sums + <usize>((j - n0) * rows << 2), whole = last && width == 8;
       if (k0 == 0) {
         fill(start, 8, 0);
         if (bias) copy(start, bias + (j << 2), width);
-        gemmPanels(m, p0, p1, k, 0, depth, a, scratch, to, step, start, 0, false);
-      } else {
-        if (width < 8) copyStrip(strip, 32, at, ldc, rows, width);
-        gemmPanels(m, p0, p1, k, k0, depth, a, scratch, to, step, to, step, false);
       }
-      if (width < 8) copyStrip(at, ldc, strip, 32, rows, width);
+      const init = k0 ? sum : start, to = whole ? at : sum;
+      gemmPanels(m, p0, p1, k, k0, depth, a, panel, to, whole ? ldc : 32, init, k0 ? 32 : 0, false);
+      if (last && width < 8) copyStrip(at, ldc, sum, 32, rows, width);
     }
   }
   const kind = load<i32>(cmd, GemmArgs.ACTIVATION), alpha = load<f32>(cmd, GemmArgs.ALPHA);

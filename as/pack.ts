@@ -138,6 +138,22 @@ export function packColumns(to: usize, from: usize, k: i32, n: i32, rowStep: usi
   }
 }
 
+/** Packs the first 16 of n columns as two panels: what is read of a row is a whole cache line then. */
+export function packTwo(to: usize, from: usize, k: i32, n: i32, rowStep: usize, columnStep: usize): void {
+  const second = to + (<usize>k << 5);
+  if (n >= 16 && columnStep == 4) {
+    for (let other = second; k > 0; k--, to += 32, other += 32, from += rowStep) {
+      v128.store(to, v128.load(from));
+      v128.store(to, v128.load(from, 16), 16);
+      v128.store(other, v128.load(from, 32));
+      v128.store(other, v128.load(from, 48), 16);
+    }
+  } else {
+    packColumns(to, from, k, min(8, n), rowStep, columnStep);
+    if (n > 8) packColumns(second, from + 8 * columnStep, k, min(8, n - 8), rowStep, columnStep);
+  }
+}
+
 /** Four rows of four floats, `step` apart, to four columns 32 bytes apart. */
 // @ts-ignore: decorator
 @inline

@@ -59,10 +59,11 @@ export function gemmKernels(
     tiles: matrices * Math.ceil(all / perPack),
     args: [read(a), write(packed), ...packArgs.map(i32)],
   };
-  // No more rows than what keeps A in the second-level cache.
-  const panels = Math.ceil(all / Math.ceil(all / 22));
-  const wanted = tileMacs(p.batch * p.m * p.n * p.k) / (Math.min(PANEL_ROWS * panels, p.m) * p.k);
-  const columns = evenBlock(p.n, wanted, 8);
+  // What a tile reads of A at a time, KC columns of its rows, stays in the second-level cache.
+  const panels = Math.ceil(all / Math.ceil(all / 43));
+  const rows = Math.min(PANEL_ROWS * panels, p.m);
+  const macs = clamp((p.batch * p.m * p.n * p.k) / 32, 1 << 17, 1 << 23);
+  const columns = evenBlock(p.n, macs / (rows * p.k), 16);
   const sizes = [
     p.m,
     p.n,
