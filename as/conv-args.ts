@@ -3,8 +3,8 @@
  */
 
 /**
- * Packs COUNT matrices A[m][k], k = (c, th, tw), for GEMM, CONV and CONV_SCATTER; strides and the offset in
- * elements. One tile is PANELS panels of one matrix.
+ * Packs COUNT matrices A[m][k], k = (c, t), for GEMM, CONV and CONV_SCATTER; strides and the offset in elements. One tile
+ * is PANELS panels of one matrix.
  */
 export const enum PackArgs {
   X = 20,
@@ -15,13 +15,11 @@ export const enum PackArgs {
   ROW_STRIDE = 40,
   C = 44,
   C_STRIDE = 48,
-  TH = 52,
-  TH_STRIDE = 56,
-  TW = 60,
-  TW_STRIDE = 64,
-  PANELS = 68,
-  /** Rows of a panel at most. */
-  MOST = 72,
+  T = 52,
+  T_STRIDE = 56,
+  PANELS = 60,
+  /** Columns of a block of K. */
+  DEPTH = 64,
 }
 
 /**
@@ -100,6 +98,8 @@ export const enum ConvArgs {
   DEPTH = 124,
   /** 1: padded rows are copied to private scratch first; 0: no tap leaves the image. */
   SLAB = 128,
+  /** What CONV_GATHER wrote, or 0. */
+  PATCHES = 132,
 }
 
 /** First words as `ConvArgs`; X is the output and Y the input. One tile is CHANNELS channels of one group and image. */
@@ -139,6 +139,8 @@ export const enum WinogradFilterArgs {
   TAP_STRIDE = 48,
   SIZE = 52,
   PANELS = 56,
+  /** Channels of a block. */
+  DEPTH = 60,
 }
 
 /** First words as `ConvArgs`; A is what WINOGRAD_FILTER wrote. */

@@ -82,8 +82,8 @@ function multiply(
     for (let j = 0; j < n; j += 8) {
       packColumns(scratch, from + k0 * yPlane + (j << 2), depth, min(8, n - j), yPlane, 4);
       const to = product + (j << 2);
-      if (k0) gemmPanels(rows, p0, p1, m, k0, depth, a, scratch, to, ld, to, ld, false);
-      else gemmPanels(rows, p0, p1, m, 0, depth, a, scratch, to, ld, scratch + KC * 32, 0, false);
+      if (k0) gemmPanels(rows, p0, p1, k0, depth, a, scratch, to, ld, to, ld, false);
+      else gemmPanels(rows, p0, p1, 0, depth, a, scratch, to, ld, scratch + KC * 32, 0, false);
     }
   }
 }
@@ -146,7 +146,7 @@ export function convFilterGrad(cmd: usize, tile: i32, scratch: usize): void {
       if (s > begin && width < 8) copyStrip(strip, 32, at, ldc, rows, width);
       const init = s > begin ? to : scratch + ZEROS, initStep = s > begin ? step : 0;
       // Panels of A begin at p0: the address is where panel 0 would be.
-      gemmPanels(m, p0, p1, depth, 0, depth, a - (<usize>row0 * depth << 2), scratch, to, step, init, initStep, false);
+      gemmPanels(m, p0, p1, 0, depth, a - (<usize>row0 * depth << 2), scratch, to, step, init, initStep, false);
       if (width < 8) copyStrip(at, ldc, strip, 32, rows, width);
     }
   }

@@ -1,7 +1,8 @@
 /**
  * Convolution as a matrix product without a patch matrix in memory: Y [M × columns] = A [M × K] · patches, where
  * K = (channel, ky, kx) and a column is a pixel of an image, counted over a block of pixels of one image or over
- * several whole images. Eight columns of patches at a time are gathered into private scratch and meet all panels of A.
+ * several whole images. Eight columns of patches at a time are gathered into private scratch and meet all panels of A;
+ * where many tiles have the same columns, they are gathered before, for all.
  */
 import { activateRange } from './activation';
 import { copyStrip, gemmPanels } from './gemm';
@@ -122,16 +123,19 @@ export function convPad(cmd: usize, tile: i32): void {
 let q0: i32 = 0, q1: i32 = 0, n0: i32 = 0, n1: i32 = 0, p0: i32 = 0, p1: i32 = 0, row0: i32 = 0, rows: i32 = 0;
 /** Where the tile's group begins in packed A, in X at image n0, and in Y at image n0, pixel 0 and the first row. */
 let a: usize = 0, x: usize = 0, y: usize = 0;
+/** Which block of columns of all groups the tile has. */
+let columnBlock: i32 = 0;
 
 function loadTile(cmd: usize, tile: i32): void {
   const images = load<i32>(cmd, ConvArgs.IMAGES), columns = load<i32>(cmd, ConvArgs.COLUMNS);
   const panels = load<i32>(cmd, ConvArgs.PANELS), mBlocks = (panelCount(m, MR) + panels - 1) / panels;
-  const pixelBlocks = (pixels + columns - 1) / columns, imageBlocks = (n + images - 1) / images;
-  q0 = (tile % pixelBlocks) * columns, q1 = min(q0 + columns, pixels);
-  tile /= pixelBlocks;
-  n0 = (tile % imageBlocks) * images, n1 = min(n0 + images, n);
-  tile /= imageBlocks;
+  const pixelBlocks = (pixels + columns - 1) / columns, imageBlocks = (n + images - 1) / images, blocks = pixelBlocks * imageBlocks;
+  columnBlock = tile % blocks;
+  q0 = (columnBlock % pixelBlocks) * columns, q1 = min(q0 + columns, pixels);
+  n0 = (columnBlock / pixelBlocks) * images, n1 = min(n0 + images, n);
+  tile /= blocks;
   const g = tile / mBlocks;
+  columnBlock += g * blocks;
   p0 = (tile % mBlocks) * panels, p1 = min(p0 + panels, panelCount(m, MR));
   row0 = panelStart(m, p0, MR), rows = panelStart(m, p1, MR) - row0;
   a = load<usize>(cmd, ConvArgs.A) + (<usize>g * m * c * taps << 2);
@@ -143,11 +147,14 @@ function loadTile(cmd: usize, tile: i32): void {
 /** Where tap (0, 0) of the first channel of a block of K reads, as `from` + i·imageStep + oy·sh·rowStep + 4·ox·sw. */
 let from: usize = 0, rowStep: usize = 0, cStep: usize = 0, imageStep: usize = 0;
 
-/** Makes channels [c0, c0 + cs) ready to be gathered: in place, or padded in the slab. */
-function prepare(slab: bool, c0: i32, cs: i32, to: usize): void {
+/** Makes columns k0 … k0 + depth of K ready to be gathered, from the tile's first pixel on: in place, or padded in the slab. */
+function prepare(slab: bool, k0: i32, depth: i32, to: usize): void {
+  const c0 = k0 / taps;
+  startColumns();
   rowStep = <usize>w << 2, cStep = xPlane, imageStep = xImage;
   from = x + c0 * xPlane - pt * rowStep - (pl << 2);
   if (!slab) return;
+  const cs = (k0 + depth - 1) / taps - c0 + 1;
   const top = (q0 / ow) * sh, height = ((q1 - 1) / ow) * sh - top + (kh - 1) * dh + 1;
   const width = (ow - 1) * sw + (kw - 1) * dw + 1;
   for (let i = 0; i < n1 - n0; i++) {
@@ -159,6 +166,10 @@ function prepare(slab: bool, c0: i32, cs: i32, to: usize): void {
 
 /** The walk over the columns of a tile: image n0 + image, pixel q = (oy, ox). */
 let image: i32 = 0, q: i32 = 0, oy: i32 = 0, ox: i32 = 0;
+
+function startColumns(): void {
+  image = 0, q = q0, oy = q0 / ow, ox = q0 % ow;
+}
 
 function advance(columns: i32): void {
   q += columns;
@@ -191,30 +202,66 @@ function nextColumns(width: i32, lanes: usize): i32 {
   return SCATTERED;
 }
 
+/** Floats of a block of columns of gathered patches. */
+// @ts-ignore: decorator
+@inline
+function patchBlock(cmd: usize): usize {
+  const columns = min(load<i32>(cmd, ConvArgs.COLUMNS), pixels) * load<i32>(cmd, ConvArgs.IMAGES);
+  return <usize>((columns + 7) & ~7) * c * taps;
+}
+
+/**
+ * Gathers patches for `conv`, where many tiles share them: for each block of columns, blocks of K of all panels
+ * [DEPTH][8]. Arguments are those of `conv` with all panels in a tile, Y the patches. One tile is a block of columns and
+ * of K.
+ */
+export function convGather(cmd: usize, tile: i32, scratch: usize): void {
+  loadGeometry(cmd);
+  const chunk = load<i32>(cmd, ConvArgs.DEPTH), k = c * taps, chunks = (k + chunk - 1) / chunk;
+  loadTile(cmd, tile / chunks);
+  const k0 = tile % chunks * chunk, depth = min(chunk, k - k0), total = (n1 - n0) * (q1 - q0), all = (total + 7) & ~7;
+  const to = load<usize>(cmd, ConvArgs.Y) + ((columnBlock * patchBlock(cmd) + <usize>k0 * all) << 2);
+  prepare(load<i32>(cmd, ConvArgs.SLAB) != 0, k0, depth, scratch + SLAB);
+  for (let j = 0; j < total; j += 8) gatherNext(min(8, total - j), to + (<usize>j * depth << 2), scratch + LANES, k0, depth);
+}
+
+/** Gathers columns k0 … k0 + depth of K of the next `width` pixels. */
+// @ts-ignore: decorator
+@inline
+function gatherNext(width: i32, to: usize, lanes: usize, k0: i32, depth: i32): void {
+  const layout = nextColumns(width, lanes);
+  gather(layout, to, from, lanes, depth, (k0 % taps) / kw, k0 % kw, kh, kw, dw << 2, dh * rowStep, cStep);
+}
+
 export function conv(cmd: usize, tile: i32, scratch: usize): void {
   loadGeometry(cmd);
   loadTile(cmd, tile);
   const slab = load<i32>(cmd, ConvArgs.SLAB) != 0, chunk = load<i32>(cmd, ConvArgs.DEPTH), k = c * taps;
-  const bias = load<usize>(cmd, ConvArgs.BIAS), strip = scratch + STRIP, lanes = scratch + LANES;
-  const total = (n1 - n0) * (q1 - q0);
+  const bias = load<usize>(cmd, ConvArgs.BIAS), strip = scratch + STRIP;
+  const total = (n1 - n0) * (q1 - q0), all = (total + 7) & ~7;
+  let patches = load<usize>(cmd, ConvArgs.PATCHES);
+  if (patches) patches += columnBlock * patchBlock(cmd) << 2;
   fill(scratch + ZEROS, 8, 0);
 
   for (let k0 = 0; k0 < k; k0 += chunk) {
-    const depth = min(chunk, k - k0), c0 = k0 / taps;
-    prepare(slab, c0, (k0 + depth - 1) / taps - c0 + 1, scratch + SLAB);
-    image = 0, q = q0, oy = q0 / ow, ox = q0 % ow;
+    const depth = min(chunk, k - k0), gathered = patches + (<usize>k0 * all << 2);
+    if (patches) startColumns();
+    else prepare(slab, k0, depth, scratch + SLAB);
     for (let j = 0; j < total; j += 8) {
       const width = min(8, total - j), firstImage = image, firstQ = q;
-      const layout = nextColumns(width, lanes);
-      gather(layout, scratch, from, lanes, depth, (k0 % taps) / kw, k0 % kw, kh, kw, dw << 2, dh * rowStep, cStep);
+      let b = scratch;
+      if (patches) {
+        b = gathered + (<usize>j * depth << 2);
+        for (let i = 0; i < width; i++) advance(1);
+      } else gatherNext(width, b, scratch + LANES, k0, depth);
 
       const direct = width == 8 && firstQ + 8 <= q1;
       const to = direct ? y + firstImage * yImage + (firstQ << 2) : strip, ldc = direct ? yPlane : 32;
       if (k0 > 0) {
         if (!direct) moveLanes(true, strip, firstImage, firstQ, width);
-        gemmPanels(m, p0, p1, k, k0, depth, a, scratch, to, ldc, to, ldc, false);
-      } else if (bias) gemmPanels(m, p0, p1, k, 0, depth, a, scratch, to, ldc, bias + (row0 << 2), 4, true);
-      else gemmPanels(m, p0, p1, k, 0, depth, a, scratch, to, ldc, scratch + ZEROS, 0, false);
+        gemmPanels(m, p0, p1, k0, depth, a, b, to, ldc, to, ldc, false);
+      } else if (bias) gemmPanels(m, p0, p1, 0, depth, a, b, to, ldc, bias + (row0 << 2), 4, true);
+      else gemmPanels(m, p0, p1, 0, depth, a, b, to, ldc, scratch + ZEROS, 0, false);
       if (!direct) moveLanes(false, strip, firstImage, firstQ, width);
     }
   }

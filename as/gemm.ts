@@ -121,14 +121,14 @@ export function f32_gemm_rx8(rows: i32, k: i32, a: usize, b: usize, c: usize, ld
  * Row 0 of `c` and `init` is the first row of panel p0.
  */
 export function gemmPanels(
-  m: i32, p0: i32, p1: i32, k: i32, k0: i32, depth: i32, a: usize, b: usize,
+  m: i32, p0: i32, p1: i32, k0: i32, depth: i32, a: usize, b: usize,
   c: usize, ldc: usize, init: usize, step: usize, splat: bool,
 ): void {
   const panels = panelCount(m, MR), base = m / panels, more = m % panels;
   let row = panelStart(m, p0, MR);
   for (let p = p0; p < p1; p++) {
     const rows = base + i32(p < more);
-    const panel = a + ((<usize>row * k + <usize>k0 * rows) << 2);
+    const panel = a + (<usize>(k0 * m + row * depth) << 2);
     f32_gemm_rx8(rows, depth, panel, b, c, ldc, init, step, splat);
     row += rows;
     c += rows * ldc;
@@ -172,7 +172,7 @@ export function gemm(cmd: usize, tile: i32, scratch: usize): void {
         if (bias) copy(start, bias + (j << 2), width);
       }
       const init = k0 ? sum : start, to = whole ? at : sum;
-      gemmPanels(m, p0, p1, k, k0, depth, a, panel, to, whole ? ldc : 32, init, k0 ? 32 : 0, false);
+      gemmPanels(m, p0, p1, k0, depth, a, panel, to, whole ? ldc : 32, init, k0 ? 32 : 0, false);
       if (last && width < 8) copyStrip(at, ldc, sum, 32, rows, width);
     }
   }

@@ -3,7 +3,7 @@
  * waiting at barriers for those that others have claimed. Exports only; the one switch over `Opcode` is `dispatch`.
  */
 import { binary, unary, unaryGrad } from "./elementwise";
-import { conv, convPad } from "./conv";
+import { conv, convGather, convPad } from "./conv";
 import { convDirect, convDirectGrad } from "./conv-direct";
 import { depthwise, depthwiseGrad } from "./depthwise";
 import { convFilterGrad, convScatter, sumPartials } from "./conv-grad";
@@ -123,6 +123,7 @@ function dispatch(opcode: i32, r: usize, tile: i32, scratch: usize): void {
     case Opcode.PACK: return pack(r, tile, scratch);
     case Opcode.GEMM: return gemm(r, tile, scratch);
     case Opcode.CONV: return conv(r, tile, scratch);
+    case Opcode.CONV_GATHER: return convGather(r, tile, scratch);
     case Opcode.CONV_DIRECT: return convDirect(r, tile, scratch);
     case Opcode.CONV_DIRECT_GRAD: return convDirectGrad(r, tile, scratch);
     case Opcode.DEPTHWISE: return depthwise(r, tile, scratch);

@@ -3,7 +3,7 @@
  * rows are spread evenly, so that M = 8 is 4 + 4: a panel of two rows costs more than a third of one of six.
  */
 import { PackArgs } from './conv-args';
-import { storeFirst } from './simd';
+import { loadFirst, storeFirst } from './simd';
 
 /** Rows of a panel of a matrix product at most (as/gemm.ts). */
 // @ts-ignore: decorator
@@ -33,51 +33,57 @@ export function panelRows(m: i32, p: i32, most: i32): i32 {
 }
 
 /**
- * Packs COUNT matrices with K = (channel, tap row, tap column), every stride free and possibly negative, in
- * elements. One tile is PANELS panels of one matrix.
+ * Packs COUNT matrices with K = (channel, tap), every stride free and possibly negative, in elements: DEPTH columns of
+ * all panels, then the next ones, so that what a tile reads of one block of K lies together. One tile is PANELS panels
+ * of one matrix.
  */
 export function pack(cmd: usize, tile: i32, scratch: usize): void {
-  const m = load<i32>(cmd, PackArgs.M);
-  const channels = load<i32>(cmd, PackArgs.C), th = load<i32>(cmd, PackArgs.TH), tw = load<i32>(cmd, PackArgs.TW);
+  const m = load<i32>(cmd, PackArgs.M), taps = load<i32>(cmd, PackArgs.T), k = load<i32>(cmd, PackArgs.C) * taps;
   const rowStep = <isize>load<i32>(cmd, PackArgs.ROW_STRIDE) << 2;
   const cStep = <isize>load<i32>(cmd, PackArgs.C_STRIDE) << 2;
-  const thStep = <isize>load<i32>(cmd, PackArgs.TH_STRIDE) << 2;
-  const twStep = <isize>load<i32>(cmd, PackArgs.TW_STRIDE) << 2;
-  const k = channels * th * tw;
-  const perTile = load<i32>(cmd, PackArgs.PANELS), most = load<i32>(cmd, PackArgs.MOST);
-  const blocks = (panelCount(m, most) + perTile - 1) / perTile;
-  const z = tile / blocks, p0 = (tile % blocks) * perTile, p1 = min(p0 + perTile, panelCount(m, most));
+  const tStep = <isize>load<i32>(cmd, PackArgs.T_STRIDE) << 2;
+  const perTile = load<i32>(cmd, PackArgs.PANELS), chunk = load<i32>(cmd, PackArgs.DEPTH);
+  const blocks = (panelCount(m, MR) + perTile - 1) / perTile;
+  const z = tile / blocks, p0 = (tile % blocks) * perTile, p1 = min(p0 + perTile, panelCount(m, MR));
   const from = <isize>load<usize>(cmd, PackArgs.X) +
     ((<isize>load<i32>(cmd, PackArgs.OFFSET) + <isize>z * load<i32>(cmd, PackArgs.COUNT_STRIDE)) << 2);
   const out = load<usize>(cmd, PackArgs.OUT) + (<usize>z * m * k << 2);
-  // A block of channels at a time, for all panels of the tile: sources of neighbouring panels lie close together.
-  const block = max(1, 64 / (th * tw));
-  for (let c0 = 0; c0 < channels; c0 += block) {
-    const c1 = min(c0 + block, channels);
-    for (let p = p0; p < p1; p++) {
-      const start = panelStart(m, p, most), rows = panelRows(m, p, most);
-      const panel = out + (((<usize>start * k) + <usize>(c0 * th * tw * rows)) << 2);
-      packPanel(panel, from + start * rowStep + c0 * cStep, rows, rowStep, c1 - c0, cStep, th, thStep, tw, twStep);
+  for (let k0 = 0; k0 < k; k0 += chunk) {
+    const depth = min(chunk, k - k0);
+    // A few columns for all panels of the tile: sources of neighbouring panels lie close together.
+    for (let i = 0; i < depth; i += 64) {
+      for (let p = p0; p < p1; p++) {
+        const start = panelStart(m, p, MR), rows = panelRows(m, p, MR);
+        const to = out + (<usize>(k0 * m + start * depth + i * rows) << 2);
+        packPanel(to, from + start * rowStep, rows, rowStep, k0 + i, min(64, depth - i), taps, cStep, tStep);
+      }
     }
   }
 }
 
+/** Columns [k, k + n) of a panel. */
 function packPanel(
-  to: usize, from: isize, rows: i32, rowStep: isize, channels: i32, cStep: isize, th: i32, thStep: isize, tw: i32, twStep: isize,
+  to: usize, from: isize, rows: i32, rowStep: isize, k: i32, n: i32, taps: i32, cStep: isize, tStep: isize,
 ): void {
-  for (; channels > 0; channels--, from += cStep) {
-    let line = from;
-    for (let y = 0; y < th; y++, line += thStep) {
-      if (twStep == 4) {
-        packRun(to, line, rows, rowStep, tw);
-        to += <usize>(tw * rows) << 2;
+  let t = k % taps, channel = from + (k / taps) * cStep;
+  for (; n > 0; channel += cStep, t = 0) {
+    const run = min(taps - t, n);
+    let at = channel + t * tStep;
+    n -= run;
+    if (tStep == 4) {
+      packRun(to, at, rows, rowStep, run);
+      to += <usize>(run * rows) << 2;
+      continue;
+    }
+    for (let i = run; i > 0; i--, at += tStep) {
+      if (rowStep == 4 && rows >= 4) {
+        v128.store(to, v128.load(at));
+        if (rows > 4) storeFirst(to + 16, loadFirst(at + 16, rows - 4), rows - 4);
+        to += <usize>rows << 2;
         continue;
       }
-      let at = line;
-      for (let x = 0; x < tw; x++, at += twStep) {
-        let element = at;
-        for (let r = 0; r < rows; r++, element += rowStep, to += 4) store<f32>(to, load<f32>(element));
-      }
+      let element = at;
+      for (let r = 0; r < rows; r++, element += rowStep, to += 4) store<f32>(to, load<f32>(element));
     }
   }
 }

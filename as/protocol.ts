@@ -93,6 +93,7 @@ export const enum Opcode {
   CONV_DIRECT_GRAD = 47,
   DEPTHWISE = 48,
   DEPTHWISE_GRAD = 49,
+  CONV_GATHER = 51,
   WINOGRAD_GRAD = 50,
   CAST = 60,
   INT_BINARY = 61,

@@ -98,8 +98,8 @@ function outputRow(
 }
 
 /**
- * G g Gᵀ of all filters, as packed panels of [M × C] for each position of each group. One tile is PANELS panels of one
- * group.
+ * G g Gᵀ of all filters: for each position of each group packed panels of [M × DEPTH], one block of channels after the
+ * other, so that what a tile reads of one lies together. One tile is PANELS panels of one group.
  */
 export function winogradFilter(cmd: usize, tile: i32, scratch: usize): void {
   if (load<i32>(cmd, WinogradFilterArgs.SIZE) == 2) filters(2, cmd, tile, scratch);
@@ -113,6 +113,7 @@ function filters(size: i32, cmd: usize, tile: i32, scratch: usize): void {
   const rowStep = <usize>load<i32>(cmd, WinogradFilterArgs.ROW_STRIDE) << 2;
   const cStep = <usize>load<i32>(cmd, WinogradFilterArgs.C_STRIDE) << 2;
   const tap = <isize>load<i32>(cmd, WinogradFilterArgs.TAP_STRIDE) << 2;
+  const chunk = load<i32>(cmd, WinogradFilterArgs.DEPTH);
   const perTile = load<i32>(cmd, WinogradFilterArgs.PANELS), blocks = (panelCount(m, MR) + perTile - 1) / perTile;
   const g = tile / blocks, p0 = (tile % blocks) * perTile, p1 = min(p0 + perTile, panelCount(m, MR));
   const edge = size + 2, position = (<usize>m * c << 2) + APART;
@@ -126,7 +127,8 @@ function filters(size: i32, cmd: usize, tile: i32, scratch: usize): void {
       const lanes = min(4, rows - r);
       const r1 = lanes > 1 ? rowStep : 0, r2 = r1 + (lanes > 2 ? rowStep : 0), r3 = r2 + (lanes > 3 ? rowStep : 0);
       for (let i = 0; i < c; i++) {
-        const at = from + (row + r) * rowStep + i * cStep, to = out + (<usize>(row * c + i * rows + r) << 2);
+        const k = i % chunk, k0 = i - k, depth = min(chunk, c - k0);
+        const at = from + (row + r) * rowStep + i * cStep, to = out + (<usize>(k0 * m + row * depth + k * rows + r) << 2);
         const taps = scratch, between = scratch + 144;
         for (let t = 0; t < 9; t++) {
           const element = at + t * tap;
@@ -206,7 +208,7 @@ function convolve(size: i32, cmd: usize, tile: i32, scratch: usize): void {
       let to = product + i * productStep;
       for (let p = p0; p < p1; p++) {
         const height = panelRows(m, p, MR), start = panelStart(m, p, MR);
-        const panel = a + i * position + (<usize>(start * c + k0 * height) << 2);
+        const panel = a + i * position + (<usize>(k0 * m + start * depth) << 2);
         for (let j = 0; j < columns; j += 8) {
           const at = to + (j << 2), init = k0 ? at : scratch + ZEROS;
           f32_gemm_rx8(height, depth, panel, b + (<usize>(j >> 3) * depth << 5), at, ld, init, k0 ? ld : 0, false);

@@ -16,7 +16,15 @@ import {
   directKernel,
   directTiling,
 } from './direct-kernels.ts';
-import { evenBlock, gemmKernels, linearKernels, PANEL_ROWS, panelCount, tileMacs } from './gemm-kernels.ts';
+import {
+  BLOCK_DEPTH,
+  evenBlock,
+  gemmKernels,
+  linearKernels,
+  PANEL_ROWS,
+  panelCount,
+  tileMacs,
+} from './gemm-kernels.ts';
 import { winogradGradKernel, winogradGradTiling, winogradKernels, winogradSize } from './winograd-kernels.ts';
 
 /** Bytes of private scratch for padded rows: SCRATCH_BYTES less what lies before them (as/conv.ts). */
@@ -39,16 +47,19 @@ export function flattened(s: ConvGeometry): ConvGeometry {
   return pointwise ? { ...s, h: 1, oh: 1, w: s.h * s.w, ow: s.h * s.w } : s;
 }
 
+/** So many tiles with the same columns share patches that are gathered before. */
+const SHARED_FROM = 3;
+
 type Axis = readonly [count: number, stride: number];
 
 interface Packing {
-  /** Rows of a panel at most. */
-  readonly most: number;
+  /** Columns of a block of K. */
+  readonly depth: number;
   readonly offset: number;
   readonly m: number;
   readonly row: number;
-  /** Count and stride of channels, tap rows and tap columns. */
-  readonly k: readonly [Axis, Axis, Axis];
+  /** Count and stride of channels and of taps. */
+  readonly k: readonly [Axis, Axis];
 }
 
 /** Packs one matrix per group, `step` elements apart, into scratch. */
@@ -58,18 +69,17 @@ function packWeights(
   step: number,
   p: Packing,
 ): { packed: Buffer; kernel: WasmKernel } {
-  const k = p.k[0][0] * p.k[1][0] * p.k[2][0];
-  const packed = scratch(4 * groups * p.m * k);
-  const all = panelCount(p.m, p.most);
+  const packed = scratch(4 * groups * p.m * p.k[0][0] * p.k[1][0]);
+  const all = panelCount(p.m, PANEL_ROWS);
   const perTile = Math.min(16, all);
-  const [[c, cStep], [kh, hStep], [kw, wStep]] = p.k;
-  // Taps in order and without gaps are one run.
-  const run = wStep === 1 && hStep === kw && cStep === kh * kw;
-  const order = run ? [1, 0, 1, 0, k, 1] : [c, cStep, kh, hStep, kw, wStep];
-  const args = [read(w), write(packed), ...[p.offset, step, p.m, p.row, ...order, perTile, p.most].map(i32)];
+  const sizes = [p.offset, step, p.m, p.row, ...p.k.flat(), perTile, p.depth];
   return {
     packed,
-    kernel: { opcode: Opcode.PACK, tiles: groups * Math.ceil(all / perTile), args },
+    kernel: {
+      opcode: Opcode.PACK,
+      tiles: groups * Math.ceil(all / perTile),
+      args: [read(w), write(packed), ...sizes.map(i32)],
+    },
   };
 }
 
@@ -138,6 +148,13 @@ function padCopy(x: Buffer, s: ConvGeometry): { copy: Buffer; kernel: WasmKernel
   };
 }
 
+/** Columns of a block of K of the weights that `convProduct` takes. */
+function depthOf(s: ConvGeometry, limit: number): number {
+  if (directTiling(s)) return s.c * s.kh * s.kw;
+  const tiling = convTiling(s);
+  return ((outside(s) && fitted(s, tiling, limit)) || tiling).depth;
+}
+
 /** The product itself, from weights packed already. */
 function convProduct(
   x: Buffer,
@@ -157,13 +174,29 @@ function convProduct(
     const { copy, kernel, padded: whole } = padCopy(x, s);
     return [kernel, ...convProduct(copy, a, bias, y, whole, e, limit)];
   }
-  const blocks =
-    Math.ceil((s.oh * s.ow) / t.columns) *
-    Math.ceil(s.n / t.images) *
-    Math.ceil(panelCount(s.m, PANEL_ROWS) / t.panels);
-  const cut = [t.images, t.columns, t.panels, t.depth, padded ? 1 : 0].map(i32);
-  const args = [read(x), read(a), read(bias), write(y), ...convArgs(s, e), ...cut];
-  return [{ opcode: Opcode.CONV, tiles: s.g * blocks, args }];
+  const blocks = s.g * Math.ceil((s.oh * s.ow) / t.columns) * Math.ceil(s.n / t.images);
+  const all = panelCount(s.m, PANEL_ROWS);
+  const rowBlocks = Math.ceil(all / t.panels);
+  const product = (from: Buffer | null): WasmKernel => {
+    const cut = [t.images, t.columns, t.panels, t.depth, padded ? 1 : 0].map(i32);
+    const args = [
+      read(from ? null : x),
+      read(a),
+      read(bias),
+      write(y),
+      ...convArgs(s, e),
+      ...cut,
+      read(from),
+    ];
+    return { opcode: Opcode.CONV, tiles: blocks * rowBlocks, args };
+  };
+  if (rowBlocks < SHARED_FROM) return [product(null)];
+  const k = s.c * s.kh * s.kw;
+  const patches = scratch(4 * k * blocks * up(t.images * Math.min(t.columns, s.oh * s.ow), 8));
+  const cut = [t.images, t.columns, all, t.depth, padded ? 1 : 0].map(i32);
+  const args = [read(x), read(null), read(null), write(patches), ...convArgs(s, {}), ...cut];
+  const tiles = blocks * Math.ceil(k / t.depth);
+  return [{ opcode: Opcode.CONV_GATHER, tiles, args }, product(patches)];
 }
 
 /** y = activation(conv(x, w) + bias), w [G·M][C][KH][KW]. `limit`: bytes of padded rows in scratch, for tests. */
@@ -187,18 +220,12 @@ export function convKernels(
     const filters = { group: s.m * k, row: k, channel: taps, rotated: false };
     return winogradKernels(x, w, filters, bias, y, s, e, size);
   }
-  const order = [
-    [s.c, taps],
-    [s.kh, s.kw],
-    [s.kw, 1],
-  ] as const;
-  const { packed, kernel } = packWeights(w, s.g, s.m * k, {
-    most: PANEL_ROWS,
-    offset: 0,
-    m: s.m,
-    row: k,
-    k: order,
-  });
+  const run: Packing['k'] = [
+    [1, 0],
+    [k, 1],
+  ];
+  const packing = { depth: depthOf(s, limit), offset: 0, m: s.m, row: k, k: run };
+  const { packed, kernel } = packWeights(w, s.g, s.m * k, packing);
   return [kernel, ...convProduct(x, packed, bias, y, s, e, limit)];
 }
 
@@ -240,30 +267,21 @@ export function convTransposeKernels(
       const filters = { group: step, row: taps, channel: s.c * taps, rotated: true };
       return winogradKernels(y, w, filters, bias, x, back, e, size);
     }
-    const order = [
-      [s.m, s.c * taps],
-      [s.kh, -s.kw],
-      [s.kw, -1],
-    ] as const;
-    const { packed, kernel } = packWeights(w, s.g, step, {
-      most: PANEL_ROWS,
-      offset: taps - 1,
-      m: s.c,
-      row: taps,
-      k: order,
-    });
+    const channels: Axis = [s.m, s.c * taps];
+    const rotated: Packing['k'] = taps > 1 ? [channels, [taps, -1]] : [[1, 0], channels];
+    const packing = { depth: depthOf(back, limit), offset: taps - 1, m: s.c, row: taps, k: rotated };
+    const { packed, kernel } = packWeights(w, s.g, step, packing);
     return [kernel, ...convProduct(y, packed, bias, x, back, e, limit)];
   }
   const rows = s.c * taps;
   const { packed, kernel } = packWeights(w, s.g, step, {
-    most: PANEL_ROWS,
+    depth: BLOCK_DEPTH,
     offset: 0,
     m: rows,
     row: 1,
     k: [
+      [1, 0],
       [s.m, rows],
-      [1, 0],
-      [1, 0],
     ],
   });
   const macs = tileMacs(s.n * s.g * rows * s.m * s.oh * s.ow);

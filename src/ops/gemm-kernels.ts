@@ -6,6 +6,9 @@ import type { Epilogue } from './conv-shape.ts';
 /** Rows of a panel of a matrix product at most (as/gemm.ts). */
 export const PANEL_ROWS = 6;
 
+/** Columns of A in a block of a product (KC of as/gemm.ts). */
+export const BLOCK_DEPTH = 256;
+
 /** Panels of an [m × k] matrix (as/pack.ts). */
 export const panelCount = (m: number, most: number): number => Math.ceil(m / most);
 
@@ -52,8 +55,7 @@ export function gemmKernels(
   const packed = scratch(4 * matrices * p.m * p.k);
   const all = panelCount(p.m, PANEL_ROWS);
   const perPack = clamp(16384 / (PANEL_ROWS * p.k), 4, all);
-  const order = p.a.column === 1 ? [1, 0, 1, 0, p.k, 1] : [p.k, p.a.column, 1, 0, 1, 0];
-  const packArgs = [p.a.offset ?? 0, p.a.batch, p.m, p.a.row, ...order, perPack, PANEL_ROWS];
+  const packArgs = [p.a.offset ?? 0, p.a.batch, p.m, p.a.row, 1, 0, p.k, p.a.column, perPack, BLOCK_DEPTH];
   const pack: WasmKernel = {
     opcode: Opcode.PACK,
     tiles: matrices * Math.ceil(all / perPack),

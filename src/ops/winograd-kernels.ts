@@ -128,7 +128,7 @@ export function winogradKernels(
   const transformed = scratch(s.g * (size + 2) ** 2 * (4 * s.m * s.c + APART));
   const all = panelCount(s.m, PANEL_ROWS);
   const perTile = Math.min(4, all);
-  const filterArgs = [s.m, s.c, f.group, f.row, f.channel, f.rotated ? -1 : 1, size, perTile];
+  const filterArgs = [s.m, s.c, f.group, f.row, f.channel, f.rotated ? -1 : 1, size, perTile, depth];
   return [
     {
       opcode: Opcode.WINOGRAD_FILTER,

@@ -71,6 +71,9 @@ const cases: Case[] = [
   ['K in several blocks', [1, 70, 6, 6], [5, 70, 3, 3], { padding: 1 }],
   ['a kernel of more than one block', [1, 2, 22, 23], [3, 2, 19, 19], { padding: 3 }],
   ['many output channels', [1, 4, 5, 5], [300, 4, 3, 3], { padding: 1 }],
+  ['shared patches', [1, 40, 9, 9], [300, 40, 3, 3], { stride: 2, padding: 1 }],
+  ['shared patches in groups', [3, 96, 6, 5], [402, 48, 1, 1], { stride: 2, groups: 2 }],
+  ['shared patches, blocks of K', [2, 700, 5, 5], [200, 700, 1, 1]],
   ['thousands of output channels', [1, 2, 2, 3], [4099, 2, 1, 2]],
   ['many pixels', [1, 2, 40, 77], [3, 2, 3, 3], { padding: 1 }],
 ];
