@@ -7,7 +7,7 @@
 import { activateRange } from './activation';
 import { copyStrip, gemmPanels } from './gemm';
 import {
-  c, dh, dw, h, kh, kw, loadGeometry, m, n, ow, pixels, pl, pt, sh, sw, taps, w, xImage, xPlane, yImage, yPlane,
+  c, dh, dw, h, kh, kw, loadGeometry, m, n, oh, ow, pixels, pl, pt, sh, sw, taps, w, xImage, xPlane, yImage, yPlane,
 } from './geometry';
 import { MR, panelCount, panelStart } from './pack';
 import { ConvArgs, ConvPadArgs } from './conv-args';
@@ -233,12 +233,31 @@ function gatherNext(width: i32, to: usize, lanes: usize, k0: i32, depth: i32): v
   gather(layout, to, from, lanes, depth, (k0 % taps) / kw, k0 % kw, kh, kw, dw << 2, dh * rowStep, cStep);
 }
 
+/** Distance between panels beyond their data: they would otherwise share sets of the first-level cache. */
+// @ts-ignore: decorator
+@inline
+const APART: usize = 64;
+
+/** Packs `depth` channels of n pixels (64 at most) that lie together, row by row, to panels [depth][8] `step` bytes apart. */
+function packPixels(to: usize, step: usize, from: usize, depth: i32, n: i32): void {
+  for (; depth > 0; depth--, to += 32, from += cStep) {
+    let panel = to, at = from, i = n;
+    for (; i >= 8; i -= 8, panel += step, at += 32) {
+      v128.store(panel, v128.load(at));
+      v128.store(panel, v128.load(at, 16), 16);
+    }
+    if (i > 0) copy(panel, at, i);
+  }
+}
+
 export function conv(cmd: usize, tile: i32, scratch: usize): void {
   loadGeometry(cmd);
   loadTile(cmd, tile);
   const slab = load<i32>(cmd, ConvArgs.SLAB) != 0, chunk = load<i32>(cmd, ConvArgs.DEPTH), k = c * taps;
   const bias = load<usize>(cmd, ConvArgs.BIAS), strip = scratch + STRIP;
   const total = (n1 - n0) * (q1 - q0), all = (total + 7) & ~7;
+  // A 1×1 convolution reads what lies together: whole cache lines, several at a time.
+  const together = !slab && taps * oh * sw * (n1 - n0) == 1;
   let patches = load<usize>(cmd, ConvArgs.PATCHES);
   if (patches) patches += columnBlock * patchBlock(cmd) << 2;
   fill(scratch + ZEROS, 8, 0);
@@ -250,8 +269,13 @@ export function conv(cmd: usize, tile: i32, scratch: usize): void {
     for (let j = 0; j < total; j += 8) {
       const width = min(8, total - j), firstImage = image, firstQ = q;
       let b = scratch;
-      if (patches) {
-        b = gathered + (<usize>j * depth << 2);
+      if (patches || together) {
+        if (patches) b = gathered + (<usize>j * depth << 2);
+        else {
+          const step = (<usize>depth << 5) + APART;
+          if (!(j & 63)) packPixels(scratch + SLAB, step, from + (q << 2), depth, min(64, total - j));
+          b = scratch + SLAB + ((j & 63) >> 3) * step;
+        }
         for (let i = 0; i < width; i++) advance(1);
       } else gatherNext(width, b, scratch + LANES, k0, depth);
 
