@@ -90,25 +90,29 @@ describe('a trapping kernel', () => {
 
   it('in another thread alone', async () => {
     const backend = await backendOf(2);
-    const broken = await load(backend, chain());
-    const [at] = unaryRecords(backend);
-    const words = wordsOf(backend);
-    const pointer = words[at / 4 + 5];
-    // Tiles are claimed in order: the last ones lie outside the memory, and either thread may be the one to meet them.
-    words[at / 4 + 5] = 128 * MiB - 4 * 8192 * 20;
     const faults = new Set<string>();
-    for (let i = 0; i < 5000 && !faults.has('another'); i++) {
-      const error = await broken.run(feed).then(
-        () => null,
-        (e: LensletError) => e,
-      );
-      expect(error).toEqual(kernelError('relu'));
-      // Thread 0 has the trap as the cause; of another thread's only the record is known.
-      faults.add(error?.cause ? 'thread 0' : 'another');
+    // A plan may settle on one thread: each new one tries both first.
+    for (let plan = 0; plan < 200 && !faults.has('another'); plan++) {
+      const broken = await load(backend, chain());
+      const [at] = unaryRecords(backend);
+      const words = wordsOf(backend);
+      const pointer = words[at / 4 + 5];
+      // The last tiles lie outside the memory, and either thread may be the one to meet them.
+      words[at / 4 + 5] = 128 * MiB - 4 * 8192 * 20;
+      for (let i = 0; i < 30 && !faults.has('another'); i++) {
+        const error = await broken.run(feed).then(
+          () => null,
+          (e: LensletError) => e,
+        );
+        expect(error).toEqual(kernelError('relu'));
+        // Thread 0 has the trap as the cause; of another thread's only the record is known.
+        faults.add(error?.cause ? 'thread 0' : 'another');
+      }
+      words[at / 4 + 5] = pointer;
+      expect((await broken.run(feed)).y.data[0]).toBe(-ELEMENTS);
+      broken.dispose();
     }
     expect(faults).toContain('another');
-    words[at / 4 + 5] = pointer;
-    expect((await broken.run(feed)).y.data[0]).toBe(-ELEMENTS);
   });
 });
 
