@@ -1,5 +1,5 @@
 /** A thread of the WASM backend in Node (worker_threads). */
 import { parentPort, workerData } from 'node:worker_threads';
-import { serveThread, type ThreadInit } from '../src/wasm/index.ts';
+import { serveThread, type ThreadInit } from '../src/wasm/threads.ts';
 
 serveThread(workerData as ThreadInit, () => parentPort?.postMessage('ready'));

@@ -10,7 +10,7 @@ import { allocateMemory, Heap } from './heap.ts';
 import { WasmStore } from './store.ts';
 import { type Spawn, ThreadPool } from './threads.ts';
 
-export { type Spawn, serveThread, type ThreadHandle, type ThreadInit } from './threads.ts';
+export type { Spawn, ThreadHandle, ThreadInit } from './threads.ts';
 
 /** simd: one thread. threads: shared memory. relaxed: shared memory and fused multiply-add. */
 export type Binary = 'simd' | 'threads' | 'relaxed';
