@@ -9,8 +9,8 @@ import { Session } from '../src/session.ts';
 import type * as api from './api.ts';
 import type { ChequeDesk } from './app/cheque.ts';
 import { DataShelf } from './app/data-shelf.ts';
-import { Library } from './app/library.ts';
 import { graphOf, Shelf } from './app/shelf.ts';
+import { openLibrary } from './app/store.ts';
 import { Training } from './app/training.ts';
 import { createAutoBackend } from './browser-auto.ts';
 import { predictDigit } from './digits.ts';
@@ -25,7 +25,7 @@ const transferred = (bytes: Uint8Array): ArrayBuffer => {
 
 class LocalEngine implements api.Engine {
   readonly #backend: Promise<HybridBackend> = createAutoBackend();
-  readonly #library = Library.open();
+  readonly #library = openLibrary();
   readonly #shelf = new Shelf(this.#library);
   readonly #data = new DataShelf(this.#library);
   readonly #training = new Training(this.#backend, this.#library, this.#shelf);

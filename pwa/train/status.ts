@@ -25,5 +25,7 @@ export const progress = signal(0);
 export const resumable = signal<readonly ResumableRun[]>([]);
 
 export async function findResumable(): Promise<void> {
-  if (!isBusy.peek()) resumable.value = await engine.resumable();
+  const found = await engine.resumable();
+  // A run may have begun meanwhile, one of those found perhaps.
+  if (!isBusy.peek()) resumable.value = found;
 }

@@ -6,7 +6,6 @@ import { check } from '../../src/core/error.ts';
 import type { DataSummary, RunSummary, StoredModel } from '../api.ts';
 import type { FileStore } from './file-store.ts';
 import { SlotFile } from './slots.ts';
-import { openStore } from './store.ts';
 
 export interface Listing {
   readonly models: readonly StoredModel[];
@@ -17,7 +16,7 @@ export interface Listing {
 const EMPTY: Listing = { models: [], data: [], runs: [] };
 
 /** Files in memory, for browsers that let a page keep nothing. */
-class MemoryStore implements FileStore {
+export class MemoryStore implements FileStore {
   readonly #files = new Map<string, Uint8Array<ArrayBuffer>>();
 
   async read(name: string): Promise<Uint8Array<ArrayBuffer> | null> {
@@ -37,16 +36,16 @@ class MemoryStore implements FileStore {
   }
 }
 
-/** Runs `work` alone among all tabs of the app. */
-async function alone<T>(work: () => Promise<T>): Promise<T> {
+/** Runs `work` alone among all tabs of the app, or (shared) while no other one changes the list. */
+async function locked<T>(mode: LockMode, work: () => Promise<T>): Promise<T> {
   if (!('locks' in navigator)) return work();
-  return (await navigator.locks.request('lenslet.library', work)) as T;
+  return (await navigator.locks.request('lenslet.library', { mode }, work)) as T;
 }
 
 export class Library {
   readonly #list: SlotFile;
 
-  private constructor(
+  constructor(
     readonly files: FileStore,
     /** False where everything is lost with the page. */
     readonly keeps: boolean,
@@ -54,20 +53,19 @@ export class Library {
     this.#list = new SlotFile(files, 'library');
   }
 
-  static async open(): Promise<Library> {
-    const store = await openStore();
-    return new Library(store ?? new MemoryStore(), store !== null);
+  list(): Promise<Listing> {
+    return locked('shared', () => this.#read());
   }
 
-  async list(): Promise<Listing> {
+  async #read(): Promise<Listing> {
     const bytes = await this.#list.read();
     return bytes ? { ...EMPTY, ...(JSON.parse(new TextDecoder().decode(bytes)) as Listing) } : EMPTY;
   }
 
   /** Changes the list; the change sees the newest one. */
   async change(edit: (list: Listing) => Listing): Promise<void> {
-    await alone(async () => {
-      const next = edit(await this.list());
+    await locked('exclusive', async () => {
+      const next = edit(await this.#read());
       await this.#list.write(new TextEncoder().encode(JSON.stringify(next)));
     });
   }

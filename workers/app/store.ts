@@ -1,6 +1,7 @@
 /** Files of the app on this device: the origin private file system, IndexedDB where there is none. */
 import { createStore, del, get, keys, set } from 'idb-keyval';
 import type { FileStore } from './file-store.ts';
+import { Library, MemoryStore } from './library.ts';
 
 const FOLDER = 'lenslet';
 
@@ -74,8 +75,14 @@ class IdbStore implements FileStore {
   }
 }
 
-/** The best store there is; null where the browser lets a page keep nothing (some private modes). */
-export async function openStore(): Promise<FileStore | null> {
+/** The library in the best store there is. */
+export async function openLibrary(): Promise<Library> {
+  const store = await openStore();
+  return new Library(store ?? new MemoryStore(), store !== null);
+}
+
+/** null where the browser lets a page keep nothing (some private modes). */
+async function openStore(): Promise<FileStore | null> {
   try {
     const root = await navigator.storage.getDirectory();
     if ('createSyncAccessHandle' in FileSystemFileHandle.prototype) {
