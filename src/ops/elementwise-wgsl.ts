@@ -45,7 +45,7 @@ const functions: Partial<Record<Unary, string>> = {
   [Unary.SQRT]: 'sqrt(x)',
   [Unary.RECIPROCAL]: '1 / x',
   [Unary.SQUARE]: 'x * x',
-  [Unary.CLIP]: 'select(select(x, T(A), x < T(A)), T(B), x > T(B))',
+  [Unary.CLIP]: 'select(select(x, T(A), x < T(A)), T(B), max(x, T(A)) > T(B))',
   [Unary.ELU]: 'B * select(A * (exp(x) - 1), x, x > T(0))',
   [Unary.HARD_SIGMOID]: 'select(clamp(A * x + B, T(0), T(1)), x, x != x)',
   [Unary.SOFTPLUS]: 'select(x, T(0), x < T(0)) + log(1 + exp(-abs(x)))',

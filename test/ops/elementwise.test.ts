@@ -44,6 +44,13 @@ describe('unary operators', () => {
       });
     }
   }
+
+  it('clip between bounds that are the wrong way round gives the upper one', () =>
+    checkOp({
+      build: ([v]) => unary('clip', v, { alpha: 2, beta: 1 }),
+      inputs: [randomTensor('clip', [37], -3, 3)],
+      step: 0,
+    }));
 });
 
 const shapes: [number[], number[]][] = [
