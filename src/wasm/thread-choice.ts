@@ -6,10 +6,12 @@ const SETTLING = 2;
 /** Runs of a trial: three blocks with all threads, three with one, in turns. */
 const TRIAL = 6 * BLOCK;
 /**
- * Runs from the beginning of a trial to the next one, this many times as many each time that all threads were found
- * faster: code gets compiled again, and other programs, which take cores away, come and go.
+ * Runs from the beginning of a trial to the next one: few after the first, as code is still being compiled on a core
+ * that the other thread needs; twice as many each time that one thread was faster, until there are OFTEN; this many
+ * times as many each time that all were: other programs, which take cores away, come and go.
  */
-const PERIOD = 8 * TRIAL;
+const FIRST = 2 * TRIAL;
+const OFTEN = 8 * TRIAL;
 const LONGER = 8;
 
 /**
@@ -20,7 +22,7 @@ export class ThreadChoice {
   #chosen: number;
   /** Runs since the trial began, and after how many the next one begins. */
   #runs = 0;
-  #next = PERIOD;
+  #next = FIRST;
   #sum = 0;
   /** Fastest block with all threads and with one, in milliseconds. */
   #best = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
@@ -40,7 +42,7 @@ export class ThreadChoice {
     if (this.#runs < TRIAL) this.#try(ms, this.#runs % BLOCK, Math.floor(this.#runs / BLOCK) % 2);
     if (++this.#runs < this.#next) return;
     this.#runs = 0;
-    this.#next = this.#chosen === 1 ? PERIOD : this.#next * LONGER;
+    this.#next = this.#chosen === 1 ? Math.min(2 * this.#next, OFTEN) : this.#next * LONGER;
     this.#best.fill(Number.POSITIVE_INFINITY);
   }
 
