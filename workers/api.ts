@@ -420,8 +420,8 @@ export interface Engine {
 
   /** Trains until done or stopped; the result becomes a model. */
   train(options: TrainOptions, title: string, listener: TrainListener): Promise<TrainReport>;
-  /** Runs that a closed page left behind. */
-  resumable(): Promise<readonly ResumableRun[]>;
+  /** Runs that a closed page left behind; `onFreed` is called when there may be one more. */
+  resumable(onFreed: () => void): Promise<readonly ResumableRun[]>;
   /** Goes on with such a run, bit for bit. */
   resumeRun(id: string, listener: TrainListener): Promise<TrainReport>;
   forgetRun(id: string): Promise<void>;

@@ -183,8 +183,8 @@ class LocalEngine implements api.Engine {
     return this.#training.start(options, title, listener);
   }
 
-  resumable(): Promise<readonly api.ResumableRun[]> {
-    return this.#training.resumable();
+  resumable(onFreed: () => void): Promise<readonly api.ResumableRun[]> {
+    return this.#training.resumable(onFreed);
   }
 
   resumeRun(id: string, listener: api.TrainListener): Promise<api.TrainReport> {

@@ -1,5 +1,6 @@
 /** What the rest of the app needs to know of a run, without loading the page that trains. */
 import { computed, signal } from '@preact/signals';
+import { proxy } from 'comlink';
 import type { ResumableRun } from '../../workers/api.ts';
 import { engine } from '../engine.ts';
 
@@ -25,7 +26,7 @@ export const progress = signal(0);
 export const resumable = signal<readonly ResumableRun[]>([]);
 
 export async function findResumable(): Promise<void> {
-  const found = await engine.resumable();
+  const found = await engine.resumable(proxy(() => void findResumable().catch(() => {})));
   // A run may have begun meanwhile, one of those found perhaps.
   if (!isBusy.peek()) resumable.value = found;
 }

@@ -11,7 +11,7 @@ let site: Site;
 
 beforeAll(async () => {
   [browser, site] = await Promise.all([launch(), serveApp(true)]);
-}, 60_000);
+});
 
 afterAll(async () => {
   await browser?.close();
@@ -104,5 +104,5 @@ describe.each(cases)('$locale, $colorScheme, $viewport.width wide', (options) =>
     await page.locator('.facts .card').nth(3).waitFor();
     await check();
     await page.context().close();
-  }, 180_000);
+  });
 });

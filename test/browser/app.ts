@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { basename, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright';
+import { onTestFailed } from 'vitest';
 import { samples } from '../../pwa/digit/samples.ts';
 
 /** The folder of the built app; `LENSLET_APP` names another one. */
@@ -23,8 +24,8 @@ const TYPES: Readonly<Record<string, string>> = {
 
 export interface Site {
   readonly url: string;
-  /** Files answered only after so many milliseconds, by name. */
-  readonly delays: Map<string, number>;
+  /** Answers no request for a file until the function returned is called. */
+  hold(name: string): () => void;
   /** Files that are not there. */
   readonly missing: Set<RegExp>;
   /** Serves another version of the service worker from now on. */
@@ -38,7 +39,7 @@ export async function serveApp(isolated: boolean): Promise<Site> {
     throw new Error(`No built app in ${FOLDER}: run "node scripts/build-app.mjs" first.`);
   }
   const base = '/some/base/';
-  const delays = new Map<string, number>();
+  const held = new Map<string, Promise<void>>();
   const missing = new Set<RegExp>();
   let version = 0;
   const server = createServer(async (request, response) => {
@@ -48,7 +49,7 @@ export async function serveApp(isolated: boolean): Promise<Site> {
     try {
       if (!name.startsWith(base) || !file.startsWith(FOLDER)) throw new Error('outside');
       if ([...missing].some((pattern) => pattern.test(file))) throw new Error('missing');
-      await new Promise((resolve) => setTimeout(resolve, delays.get(basename(file)) ?? 0));
+      await held.get(basename(file));
       const content = await readFile(file);
       const body = file.endsWith('/sw.js') ? `${content}\n// version ${version}` : content;
       response.setHeader('Content-Type', TYPES[extname(file)] ?? 'application/octet-stream');
@@ -67,7 +68,19 @@ export async function serveApp(isolated: boolean): Promise<Site> {
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://localhost:${port}${base}`,
-    delays,
+    hold: (name) => {
+      let release = () => {};
+      held.set(
+        name,
+        new Promise((resolve) => {
+          release = resolve;
+        }),
+      );
+      return () => {
+        held.delete(name);
+        release();
+      };
+    },
     missing,
     update: () => {
       version++;
@@ -128,14 +141,36 @@ export async function openApp(
   return visit(page, site, path);
 }
 
-/** Opens a page of the app and waits for it and the engine. */
+/** A busy machine may need most of it; what never comes fails all the same. */
+const PATIENCE_MS = 90_000;
+
+/** Opens a page of the app and waits for it and the engine. A test that fails tells what the page showed. */
 export async function visit(page: Page, site: Site, path: string): Promise<Page> {
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(PATIENCE_MS);
+  const problems = problemsOf(page);
+  onTestFailed(async ({ task }) => {
+    if (page.isClosed()) return;
+    const shown = await shownBy(page).catch(String);
+    for (const error of task.result?.errors ?? []) {
+      error.message += `\nThe page showed ${shown}. Errors: ${problems.join('; ') || 'none'}`;
+    }
+    // Or it would work on while the other tests run.
+    await page.context().close();
+  });
   await page.goto(site.url + path);
   await page.locator('main h1').first().waitFor({ state: 'attached' });
   if (/digit|train/.test(path)) await page.locator('select').first().waitFor();
   return page;
 }
+
+/** Address, title, status and alerts of a page in words. */
+const shownBy = (page: Page): Promise<string> =>
+  page.evaluate(() => {
+    const texts = [...document.querySelectorAll('[role=status], [role=alert], [data-testid=steps]')]
+      .map((e) => e.textContent?.trim())
+      .filter(Boolean);
+    return `${location.hash} “${document.title}”, ${document.visibilityState}: ${texts.join(' | ')}`;
+  });
 
 /** Draws a digit on the pad with the mouse. */
 export async function drawDigit(page: Page, digit: number): Promise<void> {

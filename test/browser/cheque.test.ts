@@ -37,7 +37,7 @@ beforeAll(async () => {
     serveApp(true),
     chromium.launch({ ...(EXECUTABLE ? { executablePath: EXECUTABLE } : {}), args }),
   ]);
-}, 60_000);
+});
 
 afterAll(async () => {
   await browser?.close();
@@ -68,20 +68,20 @@ describe('cheque page', () => {
     await page.getByRole('heading', { name: '1 example kept' }).waitFor({ state: 'detached' });
     expect(problems).toEqual([]);
     await page.context().close();
-  }, 180_000);
+  });
 
   it('finds the cheque in the camera’s picture, shows where, and takes the picture', async () => {
     const page = await open();
     await page.getByRole('button', { name: 'Use the camera' }).click();
-    await page.locator('.overlay-box').waitFor({ timeout: 60_000 });
+    await page.locator('.overlay-box').waitFor();
     const capture = page.getByRole('button', { name: 'Take the picture' });
     // It may be taken by itself sooner.
     await capture.click({ timeout: 5_000 }).catch(() => undefined);
-    await page.locator('.cheque-result').waitFor({ timeout: 60_000 });
+    await page.locator('.cheque-result').waitFor();
     await page.locator('[data-testid=amount]').waitFor();
     expect(await page.locator('video').count()).toBe(0);
     await page.context().close();
-  }, 180_000);
+  });
 
   it.each([
     ['NotAllowedError', /permission was denied/],

@@ -7,7 +7,7 @@ let site: Site;
 
 beforeAll(async () => {
   [browser, site] = await Promise.all([launch(), serveApp(true)]);
-}, 60_000);
+});
 
 afterAll(async () => {
   await browser?.close();
@@ -20,7 +20,7 @@ it('the device page measures which side is faster for which work', async () => {
   const problems = problemsOf(page);
   await page.getByRole('button', { name: 'Measure here' }).click();
   const rows = page.locator('.work li');
-  await rows.first().waitFor({ timeout: 60_000 });
+  await rows.first().waitFor();
   expect(await rows.count()).toBe(4);
   const texts = await rows.allTextContents();
   expect(texts[0]).toMatch(/LeNet-5.*inference, 1WASM: over sooner than a GPU answersWASM 0\.\d+ ms/);

@@ -18,7 +18,7 @@ let site: Site;
 
 beforeAll(async () => {
   [browser, site] = await Promise.all([launch(), serveApp(true)]);
-}, 60_000);
+});
 
 afterAll(async () => {
   await browser?.close();
@@ -40,7 +40,7 @@ describe.each([
     }
     expect(problems).toEqual([]);
     await page.context().close();
-  }, 240_000);
+  });
 
   it('shows pad, result and tools without scrolling', async () => {
     const page = await openApp(browser, site, device);
@@ -53,7 +53,7 @@ describe.each([
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     expect(width).toBe(device.viewport!.width);
     await page.context().close();
-  }, 60_000);
+  });
 });
 
 describe('digit page', () => {
@@ -71,7 +71,7 @@ describe('digit page', () => {
     }
     await page.getByRole('img', { name: 'as the network saw it, 32 × 32' }).waitFor();
     await page.context().close();
-  }, 60_000);
+  });
 
   it('takes strokes back, one at a time', async () => {
     const page = await openApp(browser, site, DESKTOP);
@@ -83,7 +83,7 @@ describe('digit page', () => {
     await undo.click();
     expect(await undo.isDisabled()).toBe(true);
     await page.context().close();
-  }, 60_000);
+  });
 
   it('is worked by keyboard alone', async () => {
     const page = await openApp(browser, site, DESKTOP);
@@ -92,7 +92,7 @@ describe('digit page', () => {
     await expectAnswer(page, 7);
     await page.getByRole('status').getByText('Recognised: 7').waitFor();
     await page.context().close();
-  }, 60_000);
+  });
 
   it('reads a photograph of dark ink on shaded paper', async () => {
     const page = await openApp(browser, site, DESKTOP);
@@ -120,7 +120,7 @@ describe('digit page', () => {
       .setInputFiles({ name: 'photo.jpg', mimeType: 'image/jpeg', buffer: Buffer.from(photo) });
     await expectAnswer(page, 2);
     await page.context().close();
-  }, 60_000);
+  });
 
   it('says what to do about a file that is no picture, and goes on', async () => {
     const page = await openApp(browser, site, DESKTOP);
@@ -132,5 +132,5 @@ describe('digit page', () => {
     await expectAnswer(page, 0);
     expect(await page.getByRole('alert').count()).toBe(0);
     await page.context().close();
-  }, 60_000);
+  });
 });

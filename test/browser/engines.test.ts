@@ -53,7 +53,7 @@ beforeAll(async () => {
   expected = await probe(backend);
   backend.dispose();
   [isolated, plain] = await Promise.all([serve(true), serve(false)]);
-}, 120_000);
+});
 
 afterAll(() => {
   isolated?.close();

@@ -24,7 +24,7 @@ let weights: Buffer;
 beforeAll(async () => {
   [browser, site] = await Promise.all([launch(), serveApp(true)]);
   weights = await readFile(fileURLToPath(new URL('../../models/lenet5.safetensors', import.meta.url)));
-}, 60_000);
+});
 
 afterAll(async () => {
   await browser?.close();
@@ -33,6 +33,16 @@ afterAll(async () => {
 
 const offer = (page: Page, name: string, bytes: Uint8Array) =>
   page.locator('input[name=model]').setInputFiles({ name, mimeType: '', buffer: Buffer.from(bytes) });
+
+/** Files of models in the origin private file system. */
+const storedModels = (page: Page): Promise<string[]> =>
+  page.evaluate(async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('lenslet');
+    const names: string[] = [];
+    for await (const name of (folder as unknown as { keys(): AsyncIterable<string> }).keys())
+      names.push(name);
+    return names.filter((name) => name.startsWith('model-'));
+  });
 
 const card = (page: Page, title: string) => page.getByTestId('model').filter({ hasText: title });
 
@@ -62,12 +72,14 @@ describe('model shelf', () => {
       .getByRole('button', { name: /^Delete/ })
       .click();
     await page.getByText('“Reader” was deleted.').waitFor();
-    await page.waitForTimeout(9000);
+    // It goes when the message does, or at the latest when the page is left.
+    await page.getByText('“Reader” was deleted.').waitFor({ state: 'detached' });
+    await expect.poll(() => storedModels(page), { timeout: 60_000 }).toEqual([]);
     await page.reload();
     await card(page, 'LeNet-5 (1998)').waitFor();
     expect(await card(page, 'Reader').count()).toBe(0);
     await page.context().close();
-  }, 90_000);
+  });
 
   it('asks what a file of weights is for, and refuses those that do not fit', async () => {
     const page = await openApp(browser, site, { ...DESKTOP, path: '#/models' });
@@ -85,7 +97,7 @@ describe('model shelf', () => {
     const start = page.getByLabel('Start from');
     expect(await start.locator('option:checked').textContent()).toBe('bare');
     await page.context().close();
-  }, 60_000);
+  });
 });
 
 describe('a browser without a private file system', () => {
@@ -107,7 +119,7 @@ describe('a browser without a private file system', () => {
     await drawDigit(page, 5);
     await expectAnswer(page, 5);
     await context.close();
-  }, 60_000);
+  });
 });
 
 describe('look inside', () => {
@@ -126,7 +138,7 @@ describe('look inside', () => {
     await page.getByRole('radio', { name: 'Histograms' }).check();
     expect(await page.getByLabel('Gradients of the weights').locator('li').count()).toBe(5);
     await page.context().close();
-  }, 60_000);
+  });
 });
 
 describe('kernel playground', () => {
@@ -155,5 +167,5 @@ describe('kernel playground', () => {
     // The winner of the window at row 2, column 1 of the outputs.
     await expect.poll(async () => (await cells('∂L/∂x, channel 1')).indexOf('1')).toBe(12);
     await page.context().close();
-  }, 60_000);
+  });
 });

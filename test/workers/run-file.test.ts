@@ -8,7 +8,7 @@ interface Held {
   readonly mode: string;
 }
 
-type Work = (lock: Held | null) => Promise<unknown>;
+type Work = (lock: Held) => Promise<unknown>;
 
 /** Web Locks of one tab after the other, each answer a few turns late, as from another process. */
 class Locks {
@@ -19,7 +19,7 @@ class Locks {
     const lock = { name, mode: options.mode ?? 'exclusive' };
     await turns();
     while (this.#held.some((h) => h.name === name && (h.mode !== 'shared' || lock.mode !== 'shared'))) {
-      if (options.ifAvailable) return work(null);
+      options.signal?.throwIfAborted();
       await turns();
     }
     this.#held.push(lock);
@@ -89,5 +89,15 @@ describe('unfinished runs', () => {
     await RunFile.forget(library, id);
     await file.close(true);
     await vi.waitFor(async () => expect((await library.list()).runs).toEqual([]));
+  });
+
+  it('are told of when the tab that worked on them dies after the look', async () => {
+    const { library, id } = await interruptedRun();
+    const { file } = await RunFile.open(library, id);
+    const onFreed = vi.fn();
+    expect(await RunFile.list(library, onFreed)).toEqual([]);
+    await file.close(false);
+    await vi.waitFor(() => expect(onFreed).toHaveBeenCalledOnce());
+    await vi.waitFor(async () => expect(await RunFile.list(library)).toMatchObject([{ id, step: 3 }]));
   });
 });

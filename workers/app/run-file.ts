@@ -27,22 +27,41 @@ function decode(bytes: Uint8Array): { position: Position; checkpoint: Uint8Array
 
 const lockName = (id: string): string => `lenslet.run.${id}`;
 
+/** Who only looks holds a run for a moment; who works on it holds it for longer than this. */
+const PATIENCE_MS = 3_000;
+
 /** Marks the run as under way until the function returned is called, or the tab dies; null when another tab has it. */
 async function holdLock(id: string): Promise<(() => void) | null> {
   if (!('locks' in navigator)) return () => {};
   return new Promise((resolve) => {
-    void navigator.locks.request(lockName(id), { ifAvailable: true }, (lock) => {
-      if (!lock) return resolve(null);
-      return new Promise<void>((release) => resolve(release));
-    });
+    navigator.locks
+      .request(
+        lockName(id),
+        { signal: AbortSignal.timeout(PATIENCE_MS) },
+        () => new Promise<void>((release) => resolve(release)),
+      )
+      .catch(() => resolve(null));
   });
 }
 
-/** Looks without taking the lock, so that who wants it in the same moment gets it. */
 async function isFree(id: string): Promise<boolean> {
   if (!('locks' in navigator)) return true;
   const { held = [] } = await navigator.locks.query();
   return !held.some(({ name }) => name === lockName(id));
+}
+
+const watched = new Set<string>();
+
+/** Calls `told` when the tab that works on the run lets go of it or dies. */
+async function watch(id: string, told: () => void): Promise<void> {
+  if (watched.has(id)) return;
+  watched.add(id);
+  try {
+    await navigator.locks.request(lockName(id), { mode: 'shared' }, async () => {});
+  } finally {
+    watched.delete(id);
+  }
+  told();
 }
 
 export class RunFile {
@@ -80,11 +99,17 @@ export class RunFile {
     return { file, log: position.log, checkpoint };
   }
 
-  /** Unfinished runs that no tab works on; entries that never had a checkpoint are cleared away. */
-  static async list(library: Library): Promise<ResumableRun[]> {
+  /**
+   * Unfinished runs that no tab works on; entries that never had a checkpoint are cleared away. A tab that was closed
+   * may still be dying: `onFreed` is told when one of the others is free.
+   */
+  static async list(library: Library, onFreed: () => void = () => {}): Promise<ResumableRun[]> {
     const found: ResumableRun[] = [];
     for (const summary of (await library.list()).runs) {
-      if (!(await isFree(summary.id))) continue;
+      if (!(await isFree(summary.id))) {
+        void watch(summary.id, onFreed);
+        continue;
+      }
       const bytes = await new SlotFile(library.files, `run-${summary.id}`).read();
       if (bytes) found.push({ ...summary, ...decode(bytes).position });
       else await forget(library, summary.id);
@@ -93,7 +118,13 @@ export class RunFile {
   }
 
   static async forget(library: Library, id: string): Promise<void> {
-    if (await isFree(id)) await forget(library, id);
+    const release = await holdLock(id);
+    if (!release) return;
+    try {
+      await forget(library, id);
+    } finally {
+      release();
+    }
   }
 
   save(position: Position, checkpoint: Uint8Array): Promise<void> {

@@ -8,13 +8,30 @@ const FOLDER = 'lenslet';
 const isMissing = (error: unknown): boolean =>
   error instanceof DOMException && error.name === 'NotFoundError';
 
+/** Another tab writes the file, or was closed and has not let go of it yet: over in a moment. */
+const PASSING: readonly string[] = ['NoModificationAllowedError', 'NotReadableError'];
+const TRIES = 40;
+const WAIT_MS = 50;
+
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      const passing = error instanceof DOMException && PASSING.includes(error.name);
+      if (!passing || tries === TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+    }
+  }
+}
+
 class OpfsStore implements FileStore {
   constructor(private readonly folder: FileSystemDirectoryHandle) {}
 
   async read(name: string): Promise<Uint8Array<ArrayBuffer> | null> {
     try {
       const handle = await this.folder.getFileHandle(name);
-      return new Uint8Array(await (await handle.getFile()).arrayBuffer());
+      return new Uint8Array(await patiently(async () => (await handle.getFile()).arrayBuffer()));
     } catch (error) {
       if (isMissing(error)) return null;
       throw error;
@@ -23,7 +40,7 @@ class OpfsStore implements FileStore {
 
   async write(name: string, ...parts: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
     const handle = await this.folder.getFileHandle(name, { create: true });
-    const access = await handle.createSyncAccessHandle();
+    const access = await patiently(() => handle.createSyncAccessHandle());
     try {
       access.truncate(0);
       let at = 0;
@@ -36,7 +53,7 @@ class OpfsStore implements FileStore {
 
   async remove(name: string): Promise<void> {
     try {
-      await this.folder.removeEntry(name);
+      await patiently(() => this.folder.removeEntry(name));
     } catch (error) {
       if (!isMissing(error)) throw error;
     }

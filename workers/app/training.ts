@@ -48,8 +48,8 @@ export class Training {
     });
   }
 
-  async resumable(): Promise<ResumableRun[]> {
-    return RunFile.list(await this.library);
+  async resumable(onFreed: () => void): Promise<ResumableRun[]> {
+    return RunFile.list(await this.library, onFreed);
   }
 
   async forget(id: string): Promise<void> {
