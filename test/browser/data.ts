@@ -1,7 +1,10 @@
-/** Files to drop on the train page, made by the tests. */
+/** Files to drop on the train page: made by the tests, and the beginning of CIFAR-10 where it is at hand. */
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import { zipSync } from 'fflate';
 import type { Page } from 'playwright';
 import { Random } from '../../src/core/random.ts';
+import { realPath } from '../data/real.ts';
 
 export interface Upload {
   readonly name: string;
@@ -23,6 +26,32 @@ export function cifarBatch(name: string, count: number, seed: number): Upload {
         buffer[i * 3073 + 1 + c * 1024 + p] = Math.min(255, level);
       }
     }
+  }
+  return { name, mimeType: 'application/octet-stream', buffer };
+}
+
+/** The first images of CIFAR-10 as a batch file; null where LENSLET_DATA has none of it. */
+export async function realCifarBatch(name: string, count: number): Promise<Upload | null> {
+  const archive = realPath('cifar10/cifar10-jpeg-train.tar.gz');
+  if (!archive) return null;
+  const { default: sharp } = await import('sharp');
+  const tar = gunzipSync(readFileSync(archive));
+  const buffer = Buffer.alloc(count * 3073);
+  // Headers of 512 bytes: the name at 0, the size in octal digits at 124.
+  for (let at = 0, i = 0; i < count; ) {
+    const size = Number.parseInt(tar.toString('latin1', at + 124, at + 135), 8);
+    const label = /_(\d)\.jpg/.exec(tar.toString('latin1', at, at + 100));
+    if (label) {
+      const pixels = await sharp(tar.subarray(at + 512, at + 512 + size))
+        .raw()
+        .toBuffer();
+      buffer[i * 3073] = Number(label[1]);
+      pixels.forEach((v, k) => {
+        buffer[i * 3073 + 1 + (k % 3) * 1024 + Math.floor(k / 3)] = v;
+      });
+      i++;
+    }
+    at += 512 + 512 * Math.ceil(size / 512);
   }
   return { name, mimeType: 'application/octet-stream', buffer };
 }
