@@ -68,6 +68,8 @@ export const enum Int8ConvArgs {
   ROWS = 144,
   COLUMNS = 148,
   PANELS = 152,
+  /** 1: no activation but ReLU, bytes, and nothing before rounding leaves ±2²¹: the type's limits clamp. */
+  SATURATES = 156,
 }
 
 /** Y = X / SCALE + ZERO, rounded to even; X [N][C][PIXELS] f32 to [N][PIXELS][C], or back. One tile is ROWS pixels. */

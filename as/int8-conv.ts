@@ -5,7 +5,7 @@
 import { Int8ConvArgs, Int8Type } from './int8-args';
 import { dotPanel } from './int8-gemm';
 import { HEAD } from './int8-pack';
-import { loadEnd, requantize } from './int8-requantize';
+import { endPixels, loadEnd } from './int8-requantize';
 import { widen } from './int8-simd';
 
 /** Places in scratch: where each pixel's run begins, how sums end, sums of one panel, the widened image. */
@@ -116,11 +116,8 @@ function endPanel(
 ): void {
   const y = load<usize>(cmd, Int8ConvArgs.Y), residual = load<usize>(cmd, Int8ConvArgs.RESIDUAL);
   const count = min(8, m - channel);
-  for (let r = 0; r < rows; r++, pixel += ow) {
-    let at = pixel * m + channel;
-    for (let i = 0; i < columns; i++, at += m, sums += 32) {
-      const more = residual ? residual + at : 0;
-      requantize(table, v128.load(sums), v128.load(sums, 16), head, y + at * yBytes, more, count);
-    }
+  for (let r = 0; r < rows; r++, pixel += ow, sums += <usize>columns << 5) {
+    const at = pixel * m + channel;
+    endPixels(table, head, sums, columns, y + at * yBytes, residual ? residual + at : 0, m, count);
   }
 }

@@ -9,14 +9,17 @@ import { Int8PackArgs } from './int8-args';
 @inline
 export const HEAD: usize = 64;
 
-/** @param all rows, M a pixel */
-function packHead(cmd: usize, m: i32, all: i32, panel: i32, head: usize): void {
-  const factor = load<f32>(cmd, Int8PackArgs.FACTOR);
+/**
+ * @param all rows, M a pixel
+ * @param shift the sums are 2 to this power times what they stand for
+ */
+function packHead(cmd: usize, m: i32, all: i32, panel: i32, head: usize, shift: i32): void {
+  const factor = load<f32>(cmd, Int8PackArgs.FACTOR), unit: f32 = 1 / <f32>(1 << shift);
   const bias = load<usize>(cmd, Int8PackArgs.BIAS), scale = load<usize>(cmd, Int8PackArgs.SCALE);
   for (let i = 0; i < 8; i++, head += 4) {
     const isRow = (panel << 3) + i < all, row = ((panel << 3) + i) % m;
-    store<i32>(head, bias && isRow ? load<i32>(bias + (row << 2)) : 0);
-    store<f32>(head, isRow ? load<f32>(scale + (row << 2)) * factor : 0, 32);
+    store<i32>(head, bias && isRow ? load<i32>(bias + (row << 2)) << shift : 0);
+    store<f32>(head, isRow ? load<f32>(scale + (row << 2)) * factor * unit : 0, 32);
   }
 }
 
@@ -30,7 +33,7 @@ export function int8Pack(cmd: usize, panel: i32): void {
   const pixels = load<i32>(cmd, Int8PackArgs.PIXELS), all = m * pixels;
   const pairs = (length + (pixels - 1) * shift + 1) >> 1;
   const out = load<usize>(cmd, Int8PackArgs.OUT), x = load<usize>(cmd, Int8PackArgs.X);
-  packHead(cmd, m, all, panel, out + panel * HEAD);
+  packHead(cmd, m, all, panel, out + panel * HEAD, 0);
   let to = out + ((all + 7) >> 3) * HEAD + (<usize>panel * runs * pairs << 5);
   for (let run = 0; run < runs; run++) {
     for (let i = 0; i < pairs << 1; i += 2, to += 32) {
@@ -59,7 +62,7 @@ function transform(to: usize, toStep: usize, a: i32, b: i32, c: i32): void {
 export function int8WinogradFilter(cmd: usize, panel: i32, scratch: usize): void {
   const m = load<i32>(cmd, Int8PackArgs.M), c = load<i32>(cmd, Int8PackArgs.LENGTH);
   const out = load<usize>(cmd, Int8PackArgs.OUT), x = load<usize>(cmd, Int8PackArgs.X);
-  packHead(cmd, m, m, panel, out + panel * HEAD);
+  packHead(cmd, m, m, panel, out + panel * HEAD, 6);
   const panelBytes = <usize>c * 36 * 16;
   const to = out + ((m + 7) >> 3) * HEAD + panel * panelBytes;
   memory.fill(to, 0, panelBytes);

@@ -31,16 +31,29 @@ const GAIN: usize = 80;
 @inline
 const TANH: usize = 96;
 
-let type: i32 = 0, activation: i32 = 0, residualType: i32 = 0, residualZero: i32 = 0;
+/** Least value of Y and the residual's zero point, 16 bits. */
+// @ts-ignore: decorator
+@inline
+const LEAST: usize = 240;
+// @ts-ignore: decorator
+@inline
+const RESIDUAL_ZERO: usize = 256;
 
-/** Reads how a convolution ends; `table` takes 256 bytes. */
+let type: i32 = 0, activation: i32 = 0, residualType: i32 = 0, residualZero: i32 = 0;
+let saturates: bool = false;
+
+/** Reads how a convolution ends; `table` takes 272 bytes. */
 export function loadEnd(cmd: usize, table: usize): void {
   type = load<i32>(cmd, Int8ConvArgs.Y_TYPE), activation = load<i32>(cmd, Int8ConvArgs.ACTIVATION);
   residualType = load<i32>(cmd, Int8ConvArgs.RESIDUAL_TYPE), residualZero = load<i32>(cmd, Int8ConvArgs.RESIDUAL_ZERO);
+  saturates = load<i32>(cmd, Int8ConvArgs.SATURATES) != 0;
+  const zero = load<i32>(cmd, Int8ConvArgs.Y_ZERO);
+  v128.store(table, i16x8.splat(<i16>(<i32>max<f32>(load<f32>(cmd, Int8ConvArgs.LOW), -256) + zero)), LEAST);
+  v128.store(table, i16x8.splat(<i16>residualZero), RESIDUAL_ZERO);
   v128.store(table, v128.load32_splat(cmd + Int8ConvArgs.LOW), LOW);
   v128.store(table, v128.load32_splat(cmd + Int8ConvArgs.HIGH), HIGH);
   v128.store(table, f32x4.splat(12582912), MAGIC);
-  v128.store(table, i32x4.splat(0x4b400000 - load<i32>(cmd, Int8ConvArgs.Y_ZERO)), BITS);
+  v128.store(table, i32x4.splat(0x4b400000 - zero), BITS);
   v128.store(table, v128.load32_splat(cmd + Int8ConvArgs.RESIDUAL_SCALE), RESIDUAL);
   v128.store(table, v128.load32_splat(cmd + Int8ConvArgs.GAIN), GAIN);
   const inner: f32 = activation == Activation.SCALED_TANH ? <f32>(2.0 / 3.0) : 1;
@@ -90,7 +103,7 @@ function toInt(v: v128, table: usize): v128 {
 /** Ends eight sums of one pixel: `head` of their panel (`int8-pack.ts`), the first n (1 … 8) of them at y. */
 // @ts-ignore: decorator
 @inline
-export function requantize(table: usize, a: v128, b: v128, head: usize, y: usize, residual: usize, n: i32): void {
+function requantize(table: usize, a: v128, b: v128, head: usize, y: usize, residual: usize, n: i32): void {
   let v = f32x4.mul(f32x4.convert_i32x4_s(i32x4.add(a, v128.load(head))), v128.load(head, 32));
   let w = f32x4.mul(f32x4.convert_i32x4_s(i32x4.add(b, v128.load(head, 16))), v128.load(head, 48));
   if (residual) {
@@ -106,4 +119,44 @@ export function requantize(table: usize, a: v128, b: v128, head: usize, y: usize
     return;
   }
   storeBytes(y, narrow(type, i16x8.narrow_i32x4_s(toInt(v, table), toInt(w, table))), n);
+}
+
+/** `requantize` of whole panels where the type's own limits clamp: nothing before rounding leaves ±2²¹. */
+// @ts-ignore: decorator
+@inline
+function saturate(hasResidual: bool, table: usize, head: usize, sums: usize, n: i32, y: usize, residual: usize, step: i32): void {
+  const bias = v128.load(head), bias2 = v128.load(head, 16), scale = v128.load(head, 32), scale2 = v128.load(head, 48);
+  const magic = v128.load(table, MAGIC), bits = v128.load(table, BITS), least = v128.load(table, LEAST);
+  const factor = v128.load(table, RESIDUAL), zero = v128.load(table, RESIDUAL_ZERO), kind = type, kind2 = residualType;
+  for (; n > 0; n--, sums += 32, y += step) {
+    let v = f32x4.mul(f32x4.convert_i32x4_s(i32x4.add(v128.load(sums), bias)), scale);
+    let w = f32x4.mul(f32x4.convert_i32x4_s(i32x4.add(v128.load(sums, 16), bias2)), scale2);
+    if (hasResidual) {
+      const r = i16x8.sub(extend(kind2, v128.load64_zero(residual)), zero);
+      v = f32x4.add(v, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(r)), factor));
+      w = f32x4.add(w, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(r)), factor));
+      residual += step;
+    }
+    v = i32x4.sub(f32x4.add(v, magic), bits), w = i32x4.sub(f32x4.add(w, magic), bits);
+    v128.store64_lane(y, narrow(kind, i16x8.max_s(i16x8.narrow_i32x4_s(v, w), least)), 0);
+  }
+}
+
+/**
+ * Ends n pixels of a panel, [n][8] sums, of which the first `count` channels are real: to y and with what is at
+ * `residual` (0: nothing), both `step` elements from pixel to pixel.
+ */
+export function endPixels(
+  table: usize, head: usize, sums: usize, n: i32, y: usize, residual: usize, step: i32, count: i32,
+): void {
+  if (saturates && count == 8) {
+    if (residual) saturate(true, table, head, sums, n, y, residual, step);
+    else saturate(false, table, head, sums, n, y, 0, step);
+    return;
+  }
+  const bytes: usize = type == Int8Type.F32 ? 4 : 1;
+  for (; n > 0; n--, sums += 32, y += step * bytes) {
+    requantize(table, v128.load(sums), v128.load(sums, 16), head, y, residual, count);
+    if (residual) residual += step;
+  }
 }

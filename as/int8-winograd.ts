@@ -1,15 +1,15 @@
 /**
  * 3×3 convolutions over bytes by F(4×4, 3×3) (A. Lavin & S. Gray, arXiv:1509.09308) in whole numbers, exact. The
  * input's transform keeps within 16 bits. The filters' is scaled so that it has no fractions, per dimension by
- * 24 / (1, −4, −4, 1, 1, 4): up to 49·127. Sums may wrap: everything but the division at the end is exact modulo 2³²,
- * there 24² = 64·9, and a quotient modulo 2²⁶ is right when the convolution's sum is below 2²⁵ in magnitude
- * (`int8-kernels.ts` sees to that).
+ * 24 / (1, −4, −4, 1, 1, 4): up to 49·127. Sums may wrap: everything is exact modulo 2³², where the factor 24² = 64·9
+ * becomes 64 by a multiplication, and 64 times the convolution's sum and bias is right while they are below 2²⁵ in
+ * magnitude (`int8-kernels.ts` sees to that); the panel's head has biases and scales for it.
  */
 import { Int8ConvArgs, Int8Type } from './int8-args';
 import { widenImage } from './int8-conv';
 import { dotPanel } from './int8-gemm';
 import { HEAD } from './int8-pack';
-import { loadEnd, requantize } from './int8-requantize';
+import { endPixels, loadEnd } from './int8-requantize';
 
 /** Places in scratch: offsets of rows, how sums end, half-transformed squares, sums of a panel [36][squares][8], then the transforms. */
 // @ts-ignore: decorator
@@ -44,25 +44,20 @@ function forward(to: usize, toStep: usize, from: usize, step: usize): void {
   v128.store(to + 5 * toStep, i16x8.sub(i16x8.sub(d5, d3), i16x8.shl(g, 2)));
 }
 
-/** 24 Aᵀ of four sums: six vectors `step` apart to four `toStep` apart. */
+/** 24 Aᵀ of four sums, times `factor` with `last`: six vectors `step` apart to four `toStep` apart. */
 // @ts-ignore: decorator
 @inline
-function backward(to: usize, toStep: usize, from: usize, step: usize): void {
+function backward(to: usize, toStep: usize, from: usize, step: usize, last: bool, factor: v128): void {
   const m0 = v128.load(from), m1 = v128.load(from + step), m2 = v128.load(from + 2 * step);
   const m3 = v128.load(from + 3 * step), m4 = v128.load(from + 4 * step), m5 = v128.load(from + 5 * step);
   const s = i32x4.shl(i32x4.add(m1, m2), 2), d = i32x4.shl(i32x4.sub(m1, m2), 2);
   const p = i32x4.add(m3, m4), q = i32x4.sub(m3, m4);
-  v128.store(to, i32x4.add(i32x4.add(m0, s), p));
-  v128.store(to + toStep, i32x4.add(d, i32x4.shl(q, 1)));
-  v128.store(to + 2 * toStep, i32x4.add(s, i32x4.shl(p, 2)));
-  v128.store(to + 3 * toStep, i32x4.add(i32x4.add(d, i32x4.shl(q, 3)), i32x4.shl(m5, 2)));
-}
-
-/** From 24² times a convolution's sum to the sum. */
-// @ts-ignore: decorator
-@inline
-function divide(v: v128): v128 {
-  return i32x4.shr_s(i32x4.mul(v, i32x4.splat(NINTH)), 6);
+  const y0 = i32x4.add(i32x4.add(m0, s), p), y1 = i32x4.add(d, i32x4.shl(q, 1));
+  const y2 = i32x4.add(s, i32x4.shl(p, 2)), y3 = i32x4.add(i32x4.add(d, i32x4.shl(q, 3)), i32x4.shl(m5, 2));
+  v128.store(to, last ? i32x4.mul(y0, factor) : y0);
+  v128.store(to + toStep, last ? i32x4.mul(y1, factor) : y1);
+  v128.store(to + 2 * toStep, last ? i32x4.mul(y2, factor) : y2);
+  v128.store(to + 3 * toStep, last ? i32x4.mul(y3, factor) : y3);
 }
 
 export function int8Winograd(cmd: usize, tile: i32, scratch: usize): void {
@@ -70,6 +65,7 @@ export function int8Winograd(cmd: usize, tile: i32, scratch: usize): void {
   m = load<i32>(cmd, Int8ConvArgs.M), oh = load<i32>(cmd, Int8ConvArgs.OH), ow = load<i32>(cmd, Int8ConvArgs.OW);
   yBytes = load<i32>(cmd, Int8ConvArgs.Y_TYPE) == Int8Type.F32 ? 4 : 1;
   loadEnd(cmd, scratch + END);
+  v128.store(scratch + HALF, i32x4.splat(NINTH), 768);
   const n = load<i32>(cmd, Int8ConvArgs.N), images = load<i32>(cmd, Int8ConvArgs.IMAGES);
   const rows = load<i32>(cmd, Int8ConvArgs.ROWS), columns = load<i32>(cmd, Int8ConvArgs.COLUMNS);
   const perTile = load<i32>(cmd, Int8ConvArgs.PANELS), panels = (m + 7) >> 3;
@@ -93,15 +89,19 @@ export function int8Winograd(cmd: usize, tile: i32, scratch: usize): void {
   for (let i = 0; i < rounded; i++) store<u32>(scratch + (i << 2), <u32>(min(i, squares - 1) * c) << 1);
 
   const a = load<usize>(cmd, Int8ConvArgs.A), weights = a + panels * HEAD, pairs = c >> 1;
-  const sums = scratch + SUMS;
+  // Pixels lie where the widened image was: [4 rows][columns][8].
+  const sums = scratch + SUMS, pixels = image, rowBytes = <usize>(x1 - x0) << 7;
   for (let p = p0; p < p1; p++) {
     const panel = weights + <usize>p * c * 36 * 16;
     for (let i = 0; i < 36; i++) {
       dotPanel(panel + (<usize>i * c << 4), v + i * position, scratch, squares, 1, pairs, 0, sums + i * sumStep, 32);
     }
-    for (let i = 0; i < squares; i++) {
-      const at = i % each, oy = (y0 + at / (x1 - x0)) << 2, ox = (x0 + at % (x1 - x0)) << 2;
-      endSquare(cmd, a + p * HEAD, p << 3, n0 + i / each, oy, ox, sums + (i << 5), sumStep, scratch + HALF);
+    let from = sums;
+    for (let i = n0; i < n1; i++) {
+      for (let r = y0; r < y1; r++) {
+        for (let s = 0; s < x1 - x0; s++, from += 32) inverse(from, sumStep, pixels + (<usize>s << 7), rowBytes, scratch + HALF);
+        endRows(cmd, a + p * HEAD, p << 3, i, r << 2, x0 << 2, x1 << 2, pixels, rowBytes, scratch + END);
+      }
     }
   }
 }
@@ -127,27 +127,29 @@ function transformImage(
   }
 }
 
-/** Ends a square of 4 × 4 pixels of eight channels; what lies outside the output is left out. */
-function endSquare(
-  cmd: usize, head: usize, channel: i32, image: i32, oy: i32, ox: i32, sums: usize, sumStep: usize, half: usize,
-): void {
-  // half: [4 rows][6 columns][8], then a row of pixels [4][8]; the table lies before it.
-  const table = half - (HALF - END);
-  const row = half + 768;
+/** Sums of a square's 4 × 4 pixels of eight channels, times 64: rows of pixels lie `rowBytes` apart. */
+function inverse(sums: usize, sumStep: usize, pixels: usize, rowBytes: usize, half: usize): void {
+  // half: [4 rows][6 columns][8], then 1 / 9.
+  const ninth = v128.load(half, 768);
   for (let j = 0; j < 6; j++) {
     const from = sums + j * sumStep, to = half + (j << 5);
-    backward(to, 192, from, 6 * sumStep);
-    backward(to + 16, 192, from + 16, 6 * sumStep);
+    backward(to, 192, from, 6 * sumStep, false, ninth);
+    backward(to + 16, 192, from + 16, 6 * sumStep, false, ninth);
   }
+  for (let k = 0; k < 4; k++, pixels += rowBytes, half += 192) {
+    backward(pixels, 32, half, 32, true, ninth);
+    backward(pixels + 16, 32, half + 16, 32, true, ninth);
+  }
+}
+
+/** Ends rows from oy and columns [ox, right) of an image in `pixels`; what lies outside the output is left out. */
+function endRows(
+  cmd: usize, head: usize, channel: i32, image: i32, oy: i32, ox: i32, right: i32, pixels: usize, rowBytes: usize, table: usize,
+): void {
   const y = load<usize>(cmd, Int8ConvArgs.Y), residual = load<usize>(cmd, Int8ConvArgs.RESIDUAL);
-  const count = min(8, m - channel), bottom = min(4, oh - oy), right = min(4, ow - ox);
-  for (let k = 0; k < bottom; k++) {
-    backward(row, 32, half + 192 * k, 32);
-    backward(row + 16, 32, half + 192 * k + 16, 32);
-    let at = (<usize>(image * oh + oy + k) * ow + ox) * m + channel;
-    for (let i = 0; i < right; i++, at += m) {
-      const from = row + (i << 5), more = residual ? residual + at : 0;
-      requantize(table, divide(v128.load(from)), divide(v128.load(from, 16)), head, y + at * yBytes, more, count);
-    }
+  const count = min(8, m - channel), columns = min(right, ow) - ox;
+  for (let k = oy; k < min(oy + 4, oh); k++, pixels += rowBytes) {
+    const at = (<usize>(image * oh + k) * ow + ox) * m + channel;
+    endPixels(table, head, pixels, columns, y + at * yBytes, residual ? residual + at : 0, m, count);
   }
 }

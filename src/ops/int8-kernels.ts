@@ -2,6 +2,7 @@
 import { Activation } from '../../as/kinds.ts';
 import { Layout, Opcode } from '../../as/protocol.ts';
 import { check } from '../core/error.ts';
+import type { Tensor } from '../core/tensor.ts';
 import type { Value } from '../ir/graph.ts';
 import { type Buffer, f32, i32, read, scratch, type WasmArg, type WasmKernel, write } from '../ir/kernel.ts';
 import { evenBlock, tileMacs } from './gemm-kernels.ts';
@@ -59,6 +60,8 @@ const SQUARES_BYTES = 655360;
 const FEWEST_TILES = 8;
 /** Sums up to this magnitude are exact in INT8_WINOGRAD (as/int8-winograd.ts). */
 const EXACT = 2 ** 25;
+/** Results up to this magnitude are rounded right without clamping (as/int8-requantize.ts). */
+const ROUNDED = 2 ** 21;
 
 const clamp = (n: number, low: number, high: number): number => Math.max(low, Math.min(high, Math.floor(n)));
 const even = (all: number, wanted: number): number => Math.ceil(all / Math.ceil(all / wanted));
@@ -121,22 +124,33 @@ function winogradTiling(s: Geometry): Tiling | null {
   };
 }
 
-/** Whether no sum can leave what INT8_WINOGRAD computes exactly; weights that are not constant are not known. */
-function isExact(w: Value, a: QlinearConvAttrs): boolean {
-  if (w.source.kind !== 'constant') return false;
-  const { data } = w.source.tensor;
+/**
+ * Largest magnitudes of sums with their bias, and of what is rounded or clamped in the end; of weights that are not
+ * constant nothing is known.
+ */
+function magnitudes(t: Int8Conv, a: QlinearConvAttrs, factor: number): { sum: number; value: number } {
+  const [w, scale] = [constantOf(t.w), constantOf(t.scale)];
+  const bias = t.bias && constantOf(t.bias);
+  if (!w || !scale || (t.bias && !bias)) return { sum: Infinity, value: Infinity };
   const [low, high] = limitsOf(a.x).map((v) => v - a.x.zeroPoint);
-  const each = data.length / w.shape[0];
-  for (let m = 0; m < w.shape[0]; m++) {
+  const each = w.length / scale.length;
+  const all = { sum: 0, value: 0 };
+  for (let m = 0; m < scale.length; m++) {
     let [least, most] = [0, 0];
     for (let i = m * each; i < (m + 1) * each; i++) {
-      least += Math.min(data[i] * low, data[i] * high);
-      most += Math.max(data[i] * low, data[i] * high);
+      least += Math.min(w[i] * low, w[i] * high);
+      most += Math.max(w[i] * low, w[i] * high);
     }
-    if (Math.max(-least, most) >= EXACT) return false;
+    const sum = Math.max(-least, most) + Math.abs(bias?.[m] ?? 0);
+    all.sum = Math.max(all.sum, sum);
+    all.value = Math.max(all.value, sum * Math.abs(scale[m] * factor));
   }
-  return true;
+  if (a.residual && a.y) all.value += (256 * a.residual.scale) / a.y.scale;
+  return all;
 }
+
+const constantOf = ({ source }: Value): Tensor['data'] | null =>
+  source.kind === 'constant' ? source.tensor.data : null;
 
 /** The kernel that packs [m][runs][length] weights for `pixels` neighbouring pixels, `shift` numbers apart. */
 function packKernel(
@@ -193,6 +207,9 @@ export function int8ConvKernels(
   const pixels = mergedPixels(single);
   const s = merged(single, pixels);
   const panels = Math.ceil(s.m / PANEL);
+  const most = magnitudes(t, a, factor);
+  const real = a.activation !== Activation.NONE && a.activation !== Activation.RELU;
+  const saturates = !!a.y && !real && most.value < ROUNDED;
   const words = (packed: Buffer, cut: Tiling): WasmArg[] => {
     const [low, high] = endOf(a.y, a.activation === Activation.RELU);
     const inner = a.activation === Activation.RELU ? Activation.NONE : a.activation;
@@ -202,11 +219,11 @@ export function int8ConvKernels(
       ...[int8Type(a.x), a.x.zeroPoint, int8Type(a.y), a.y?.zeroPoint ?? 0].map(i32),
       ...[f32(low), f32(high), i32(int8Type(a.residual)), i32(a.residual?.zeroPoint ?? 0)],
       ...[f32(a.residual && a.y ? a.residual.scale / a.y.scale : 0), i32(inner), f32(gain)],
-      ...[cut.images, cut.rows, cut.columns, cut.panels].map(i32),
+      ...[cut.images, cut.rows, cut.columns, cut.panels, saturates ? 1 : 0].map(i32),
     ];
   };
   const winograd = winogradTiling(s);
-  if (winograd && isExact(t.w, a)) {
+  if (winograd && most.sum < EXACT) {
     const packed = scratch(panels * (HEAD + 36 * s.c * PANEL * 2));
     const blocks =
       Math.ceil(Math.ceil(s.oh / 4) / winograd.rows) * Math.ceil(Math.ceil(s.ow / 4) / winograd.columns);

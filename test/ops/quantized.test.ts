@@ -211,6 +211,24 @@ describe('convolutions of bytes are exact', () => {
   });
 });
 
+test('results far beyond the bytes are clamped, by both kernels', async () => {
+  const x = bytes('x', [1, 8, 8, 8], 'u8');
+  for (const padding of [same, [0, 0, 0, 0]] as const) {
+    for (const y of [u8(1e-7, 3), i8(1e-9)]) {
+      const values = await checkExact([x], (graph, [v]) => {
+        const w = graph.constant(weights([16, 3, 3, 8], 127));
+        const scale = graph.constant(tensor([16], new Float32Array(16).fill(1)));
+        return qlinearConv(
+          v,
+          { w, scale },
+          { ...defaults, x: u8(1, 128), y, padding, activation: Activation.NONE },
+        );
+      });
+      expect(new Set(values.data)).toEqual(new Set(y.dtype === 'u8' ? [0, 255] : [-128, 127]));
+    }
+  }
+});
+
 describe('other operators on bytes', () => {
   const pool = { kernel: [2, 2], stride: [2, 2], padding: [0, 0, 0, 0] } as const;
   test.each([1, 6, 16, 19])('pooling of %i channels', async (c) => {
