@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { chequeReader, LABEL_SIZE } from '../models/cheque-reader.ts';
 import { writeSafetensors } from '../src/io/safetensors.ts';
 import { Session } from '../src/session.ts';
-import { loadCheckpoint, saveCheckpoint } from '../src/train/checkpoint.ts';
+import { loadCheckpoint, saveCheckpoint, type Weights } from '../src/train/checkpoint.ts';
 import { adamw } from '../src/train/optimizer.ts';
 import type { StreamState } from '../src/train/reader/stream.ts';
 import { Trainer } from '../src/train/trainer.ts';
@@ -34,52 +34,73 @@ const WARM = 150;
 /** Steps between reports, each with a checkpoint; and between measurements. */
 const EVERY = 100;
 const MEASURE = 500;
+/** What is kept is the weights' exponential moving average, moved on every so many steps by so much. */
+const AVERAGED = 10;
+const SHARE = 0.01;
 
 /** Factor on the learning rate: rises over the first steps, falls to 0 over the last, so that the end can be chosen late. */
 const rate = (step: number): number => Math.min(1, (step + 1) / WARM, (steps - step) / decay);
 
 /** What must not change when a run goes on. */
-const identity = { seed, batch, lr, sources: SHARES };
+const identity = { seed, batch, lr, sources: SHARES, averaged: AVERAGED, share: SHARE };
+
+/** Moves the average towards the weights; at the beginning it is their mean. */
+function moveAverage(average: Weights, weights: Weights, step: number): void {
+  const share = Math.max(SHARE, AVERAGED / (0.5 * step + AVERAGED));
+  for (const [name, { data }] of average) {
+    const next = weights.get(name)!.data;
+    for (let i = 0; i < data.length; i++) data[i] += share * (next[i] - data[i]);
+  }
+}
 
 async function main(): Promise<void> {
   const { validation } = await readAmounts(join(args.data, 'orand-car-a'));
   const backend = await createBackend({ threads: Number(args.threads) });
   const session = await Session.create(chequeReader, backend, { seed });
+  const measured = await Session.create(chequeReader, backend);
   const trainer = new Trainer(session, adamw({ weightDecay: 0.02 }), seed);
   const checkpoint = `${args.out}.checkpoint`;
   let step = 0;
   let state: StreamState | undefined;
+  let average: Weights | null = null;
   if (existsSync(checkpoint)) {
     await trainer.plan([batch, 1, chequeReader.input[1], WIDTHS[0]], [LABEL_SIZE]);
-    const { progress } = await loadCheckpoint(session, readFileSync(checkpoint), identity);
+    const { progress, best } = await loadCheckpoint(session, readFileSync(checkpoint), identity);
     step = progress.step;
+    average = best;
     state = progress.history as StreamState;
   }
   const lines = startLines({ data: args.data, seed, batch }, state);
+  const measure = async (weights: Weights): Promise<string> => {
+    await measured.loadStateDict(weights);
+    return `, validation ${(100 * (await accuracy(measured, validation))).toFixed(1)} %`;
+  };
   let [loss, right, began] = [0, 0, performance.now()];
   while (step < steps) {
     const made = await lines.next();
     const result = await trainer.step(made, lr * rate(step), ++step);
     loss += result.loss;
     right += result.correct;
+    if (step % AVERAGED === 0 || step === steps) {
+      const weights = await session.stateDict();
+      if (average) moveAverage(average, weights, step);
+      else average = weights;
+    }
     if (step % EVERY && step !== steps) continue;
     const n = step % EVERY || EVERY;
     const ms = (performance.now() - began) / n;
-    const measured = step % MEASURE === 0 || step === steps;
-    const score = measured
-      ? `, validation ${(100 * (await accuracy(session, validation))).toFixed(1)} %`
-      : '';
+    const score = step % MEASURE === 0 || step === steps ? await measure(average as Weights) : '';
     const share = ((100 * right) / n / batch).toFixed(1);
     console.log(
       `${step} loss ${(loss / n).toFixed(4)}, likely ${share} %${score}, ${ms.toFixed(0)} ms a step`,
     );
     [loss, right, began] = [0, 0, performance.now()];
     const progress = { epoch: 0, batch: 0, step, history: made.state };
-    writeFileSync(`${checkpoint}.part`, await saveCheckpoint(session, progress, null, identity));
+    writeFileSync(`${checkpoint}.part`, await saveCheckpoint(session, progress, average, identity));
     renameSync(`${checkpoint}.part`, checkpoint);
   }
   const metadata = { model: chequeReader.name, recipe: JSON.stringify({ ...identity, steps, decay }) };
-  writeFileSync(args.out, writeSafetensors(await session.stateDict(), metadata));
+  writeFileSync(args.out, writeSafetensors(average as Weights, metadata));
   lines.stop();
   backend.dispose();
 }

@@ -6,10 +6,16 @@ import { chequeReader, LABEL_SIZE, writeLabel } from '../../models/cheque-reader
 import type { Random } from '../../src/core/random.ts';
 import type { Batch } from '../../src/data/batches.ts';
 import { syntheticAmount } from '../../src/data/cheques/amount.ts';
-import { fromIdx } from '../../src/data/dataset.ts';
+import { fromIdx, type ImageSet } from '../../src/data/dataset.ts';
 import { readIdxPairs } from '../../src/io/idx.ts';
-import { composeLine, digitSource, newDesk, type WrittenLine } from '../../src/train/reader/compose.ts';
-import { splice } from '../../src/train/reader/splice.ts';
+import {
+  composeLine,
+  type DigitSource,
+  digitSource,
+  newDesk,
+  type WrittenLine,
+} from '../../src/train/reader/compose.ts';
+import { type BoxedLine, splice } from '../../src/train/reader/splice.ts';
 import {
   type LineMaker,
   LineStream,
@@ -17,10 +23,10 @@ import {
   type StreamState,
 } from '../../src/train/reader/stream.ts';
 import { prepareLine } from '../../src/vision/reader/line.ts';
-import { type Amount, readAmounts } from './orand.ts';
+import { type Amount, cutDigits, GLYPH_SIZE, readAmounts } from './orand.ts';
 
 export interface LinesOptions {
-  /** Folder with orand-car-a/ and mnist/. */
+  /** Folder with orand-car-a/, mnist/ and usps/. */
   readonly data: string;
   readonly seed: number;
   readonly batch: number;
@@ -29,7 +35,7 @@ export interface LinesOptions {
 /** Widths of the images of a batch; what is wider is left out. */
 export const WIDTHS: readonly number[] = [96, 128, 192, 256, 384];
 
-/** Parts of real lines, of lines composed of MNIST's digits, and of synthetic ones. */
+/** Parts of real lines, of lines composed of single digits, and of synthetic ones. */
 export const SHARES = [0.5, 0.3, 0.2] as const;
 
 /** Batches made ahead. */
@@ -73,15 +79,25 @@ export function startLines(
   };
 }
 
-/** Real lines as they are, or new ones from parts of two. */
+/** Real lines as they are, or new ones from parts of two or three. */
 function realLines(amounts: readonly Amount[]): LineMaker {
   return (random) => {
-    const a = amounts[random.below(amounts.length)];
-    if (random.uniform() < 0.35) {
-      const spliced = splice(a, amounts[random.below(amounts.length)], random);
-      if (spliced) return { ...spliced, text: null };
-    }
-    return { line: a.line, digits: a.digits, text: null };
+    const any = () => amounts[random.below(amounts.length)];
+    let made: BoxedLine = any();
+    const parts = random.uniform();
+    for (let n = parts < 0.55 ? 1 : parts < 0.85 ? 2 : 3; n > 1; n--)
+      made = splice(made, any(), random) ?? made;
+    return { line: made.line, digits: made.digits, text: null };
+  };
+}
+
+/** Lines composed of the digits of one source, one asked as often as its share says. */
+function composedLines(sources: readonly (readonly [share: number, source: DigitSource])[]): LineMaker {
+  const desk = newDesk();
+  return (random) => {
+    let left = random.uniform();
+    const [, source] = sources.find(([share]) => (left -= share) < 0) ?? sources[0];
+    return composeLine(source, desk, random);
   };
 }
 
@@ -91,20 +107,27 @@ export function syntheticLine(sequence: number, random: Random): WrittenLine {
   return { line: prepareLine(image), digits, text: text.replaceAll(' ', '') };
 }
 
+async function readDigits(data: string, folder: string, before: string, after: string): Promise<ImageSet> {
+  const files = ['images-idx3', 'labels-idx1'].map((part) => {
+    const name = `${before}${part}${after}`;
+    return { name, bytes: new Uint8Array(readFileSync(join(data, folder, name))) };
+  });
+  const { train } = await readIdxPairs(files);
+  if (!train) throw new Error(`There are no training digits in ${join(data, folder)}.`);
+  return fromIdx(train);
+}
+
 async function streamOptions({ data, seed, batch }: LinesOptions): Promise<StreamOptions> {
   const { train } = await readAmounts(join(data, 'orand-car-a'));
-  const names = ['train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz'];
-  const files = names.map((name) => ({
-    name,
-    bytes: new Uint8Array(readFileSync(join(data, 'mnist', name))),
-  }));
-  const mnist = (await readIdxPairs(files)).train;
-  if (!mnist) throw new Error(`There is no MNIST in ${data}.`);
-  const desk = newDesk();
-  const digits = digitSource(fromIdx(mnist));
+  const mnist = await readDigits(data, 'mnist', 'train-', '-ubyte.gz');
+  const usps = await readDigits(data, 'usps', 'usps-train-', '-ubyte');
   const makers: LineMaker[] = [
     realLines(train),
-    (random) => composeLine(digits, desk, random),
+    composedLines([
+      [0.6, digitSource(mnist)],
+      [0.15, digitSource(usps, 16)],
+      [0.25, digitSource(cutDigits(train), GLYPH_SIZE)],
+    ]),
     (random) => syntheticLine(seed, random),
   ];
   const sources = makers.map((make, i) => [SHARES[i], make] as const);

@@ -3,12 +3,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { hashString } from '../../src/core/random.ts';
+import { DIGITS, type ImageSet } from '../../src/data/dataset.ts';
 import type { BoxedLine } from '../../src/train/reader/splice.ts';
-import type { GreyImage } from '../../src/vision/grey.ts';
-import { prepareLine } from '../../src/vision/reader/line.ts';
+import type { Box, GreyImage } from '../../src/vision/grey.ts';
+import { prepareLine, sample } from '../../src/vision/reader/line.ts';
 
 export interface Amount extends BoxedLine {
   readonly file: string;
+  /** Where each digit is, pixels of the line. */
+  readonly boxes: readonly Box[];
 }
 
 export interface Parts {
@@ -45,12 +48,46 @@ export async function readAmounts(folder: string): Promise<Parts> {
 function parseRow(row: string): Omit<Amount, 'line'> {
   const [, file, digits, boxes] = /^([^,]+),(\d+),"([^"]*)"$/.exec(row.trim()) ?? [];
   if (!file || !digits || !boxes) throw new Error(`labels.csv: "${row}" is no amount.`);
-  const edges = boxes.split(' ').map((box): [number, number] => {
-    const [x, , w] = box
+  const places = boxes.split(' ').map((box): Box => {
+    const [x, y, w, h] = box
       .slice(box.indexOf(':') + 1)
       .split(',')
       .map(Number);
-    return [x, x + w];
+    return { x0: x, y0: y, x1: x + w, y1: y + h };
   });
-  return { file, digits, edges };
+  return { file, digits, boxes: places, edges: places.map(({ x0, x1 }) => [x0, x1]) };
+}
+
+/** Side of the images of single digits, and of the box in them that a digit fills. */
+const GLYPH = 40;
+export const GLYPH_SIZE = 36;
+
+/** The digits of lines that nothing else reaches into, each drawn as large as its box allows. */
+export function cutDigits(amounts: readonly Amount[]): ImageSet {
+  const labels: number[] = [];
+  const pixels: number[] = [];
+  for (const { line, digits, boxes } of amounts) {
+    boxes.forEach((box, i) => {
+      const isAlone = boxes.every((other, k) => k === i || other.x1 <= box.x0 + 1 || other.x0 >= box.x1 - 1);
+      if (!isAlone || box.y1 - box.y0 < 8) return;
+      labels.push(Number(digits[i]));
+      const step = Math.max(box.x1 - box.x0, box.y1 - box.y0) / GLYPH_SIZE;
+      const [cx, cy] = [(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2];
+      for (let p = 0; p < GLYPH * GLYPH; p++) {
+        const x = cx + ((p % GLYPH) + 0.5 - GLYPH / 2) * step;
+        const y = cy + (Math.floor(p / GLYPH) + 0.5 - GLYPH / 2) * step;
+        const isInside = x >= box.x0 && x < box.x1 && y >= box.y0 && y < box.y1;
+        pixels.push(isInside ? sample(line.ink, x - 0.5, y - 0.5) : 0);
+      }
+    });
+  }
+  return {
+    count: labels.length,
+    channels: 1,
+    height: GLYPH,
+    width: GLYPH,
+    pixels: Uint8Array.from(pixels),
+    labels: Uint8Array.from(labels),
+    classes: DIGITS,
+  };
 }

@@ -18,10 +18,14 @@ export interface WrittenLine {
 export interface DigitSource {
   readonly images: ImageSet;
   readonly byClass: readonly Int32Array[];
+  /** Side of the box in its images that a digit fills. */
+  readonly size: number;
 }
 
-export const digitSource = (images: ImageSet): DigitSource => ({
+/** @param size MNIST's digits fill a box of 20 */
+export const digitSource = (images: ImageSet, size = 20): DigitSource => ({
   images,
+  size,
   byClass: images.classes.map((_, c) =>
     Int32Array.from({ length: images.count }, (_, i) => i).filter((i) => images.labels[i] === c),
   ),
@@ -35,6 +39,8 @@ const WIDE = 640;
 
 /** Share of the lines that begin with a printed currency sign. */
 const SIGNS = 0.5;
+/** Points of a round stroke. */
+const ROUND = 9;
 /** The bowl of a rupee sign, x, y, … in its heights, from the foot up. */
 const BOWL = [0, 1, 0.2, 1, 0.36, 0.95, 0.44, 0.85, 0.45, 0.74, 0.4, 0.62, 0.28, 0.54, 0.12, 0.5, 0, 0.5];
 
@@ -51,8 +57,8 @@ interface Hand {
   readonly pen: number;
   readonly climb: number;
   readonly smallZeros: number;
-  /** Zeros at the end are loops open at the top, as a hurried pen leaves them. */
-  readonly openZeros: boolean;
+  /** Zeros at the end: each for itself, loops open at the top as a hurried pen leaves them, or all in one stroke. */
+  readonly zeros: 'closed' | 'open' | 'chain';
 }
 
 /** Memory for composing; nothing in it outlives a line. */
@@ -61,7 +67,7 @@ export interface Desk {
   readonly trace: Trace;
 }
 
-export const newDesk = (): Desk => ({ canvas: new Float32Array(WIDE * TALL), trace: newTrace(64) });
+export const newDesk = (): Desk => ({ canvas: new Float32Array(WIDE * TALL), trace: newTrace(96) });
 
 /** A random amount, written. The image is a pure function of the source and `random`. */
 export function composeLine(source: DigitSource, desk: Desk, random: Random): WrittenLine {
@@ -77,7 +83,7 @@ export function composeLine(source: DigitSource, desk: Desk, random: Random): Wr
     pen: random.between(1, 2.6),
     climb: 0.03 * random.normal(),
     smallZeros: random.uniform() < 0.45 ? random.between(0.5, 0.85) : 1,
-    openZeros: random.uniform() < 0.4,
+    zeros: (['closed', 'closed', 'open', 'chain'] as const)[random.below(4)]!,
   };
   const wanted = amountText(random);
   let x = 16;
@@ -98,12 +104,16 @@ function write(hand: Hand, source: DigitSource, text: string, from: number): { x
   let seen = 0;
   let count = 0;
   let x = from;
-  for (const c of text) {
-    if (x > WIDE - 80) break;
-    count++;
+  while (count < text.length && x <= WIDE - 80) {
+    const c = text[count++]!;
     if (/\d/.test(c)) {
       const isTail = seen++ >= digits - zeros;
-      if (isTail && hand.openZeros) x = openZero(hand, x, smallZeros);
+      const more = isTail && hand.zeros === 'chain' ? /^0{0,2}/.exec(text.slice(count))![0].length : 0;
+      if (more > 0) {
+        x = zeroChain(hand, x, smallZeros, 1 + more);
+        count += more;
+        seen += more;
+      } else if (isTail && hand.zeros === 'open') x = openZero(hand, x, smallZeros);
       else x = digit(hand, source, Number(c), x, isTail ? smallZeros : 1, isTail && smallZeros < 1);
       x += gap * (isTail ? 0.6 : 1) + care * random.normal();
     } else x = mark(hand, c, x) + Math.max(-2, gap) * 0.8 + Math.abs(care * random.normal());
@@ -114,7 +124,7 @@ function write(hand: Hand, source: DigitSource, text: string, from: number): { x
 /** Draws a digit with its left edge at x; returns its right edge. */
 function digit(
   hand: Hand,
-  { images, byClass }: DigitSource,
+  { images, byClass, size: full }: DigitSource,
   label: number,
   x: number,
   size: number,
@@ -124,9 +134,8 @@ function digit(
   const choices = byClass[label]!;
   const data = imageAt(images, choices[random.below(choices.length)]!);
   const glyph = { width: images.width, height: images.height, data };
-  const box = inkBox(glyph, 60) ?? { x0: 4, x1: 24, y0: 4, y1: 24 };
-  // MNIST's digits fill a box of 20.
-  const sy = (DIGIT / 20) * hand.scale * size * Math.exp(0.05 * random.normal());
+  const box = inkBox(glyph, 60) ?? { x0: 0, x1: full, y0: 0, y1: full };
+  const sy = (DIGIT / full) * hand.scale * size * Math.exp(0.05 * random.normal());
   const sx = sy * hand.narrow * Math.exp(0.06 * random.normal());
   const base =
     BASE +
@@ -188,6 +197,30 @@ function openZero(hand: Hand, x: number, size: number): number {
   return x + wide;
 }
 
+/** Zeros in one stroke: round, and on at the top to the next; returns where the last one ends. */
+function zeroChain(hand: Hand, x: number, size: number, count: number): number {
+  const { random, scale, narrow, slant, climb } = hand;
+  const tall = DIGIT * scale * size * random.between(0.65, 1);
+  const wide = tall * narrow * random.between(0.5, 0.9);
+  const advance = wide * random.between(0.95, 1.5);
+  const begin = random.between(0.8, 2.2);
+  const round = 2 * Math.PI - random.between(-0.4, 0.9);
+  const points: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const foot = BASE + climb * x - random.between(0, 0.15) * DIGIT * (1 - size);
+    for (let k = 0; k <= ROUND; k++) {
+      const angle = begin + (k / ROUND) * round;
+      const v = 0.5 + 0.5 * Math.sin(angle) + 0.03 * random.normal();
+      const u = 0.5 + 0.5 * Math.cos(angle) + 0.03 * random.normal();
+      points.push(x + i * advance + u * wide + slant * (v - 0.5) * tall, foot - v * tall);
+    }
+  }
+  const end = x + (count - 1) * advance + wide;
+  if (random.uniform() < 0.3) points.push(end + 0.3 * wide, points.at(-1)! + random.between(-2, 2));
+  line(hand, points);
+  return end;
+}
+
 /** A stroke through points x, y, x, y …. */
 function line({ canvas, trace, pen, random }: Hand, points: readonly number[], width = pen): void {
   trace.length = points.length / 2;
@@ -217,8 +250,10 @@ function mark(hand: Hand, c: string, x: number): number {
     return x + 7;
   }
   if (c === '/') {
-    const lean = r(-0.05, 0.45) * h;
-    line(hand, [x + lean + 3, y - r(0.8, 1.25) * h, x + 3 + r(-2, 2), y + r(-0.1, 0.4) * h]);
+    const lean = r(-0.05, 0.55) * h;
+    const [top, foot] = [y - r(0.6, 1.3) * h, y + r(-0.1, 0.5) * h];
+    const bow = 0.06 * h * random.normal();
+    line(hand, [x + lean + 3, top, x + lean / 2 + 3 + bow, (top + foot) / 2, x + 3 + r(-2, 2), foot]);
     return x + Math.max(6, lean + 3);
   }
   if (c === '*') {

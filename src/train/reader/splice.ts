@@ -24,7 +24,7 @@ function cuts({ line, edges }: BoxedLine): (number | null)[] {
 }
 
 /** The digits before a cut of one line and those behind a cut of another, brought to one size; null where none fits. */
-export function splice(a: BoxedLine, b: BoxedLine, random: Random): { line: Line; digits: string } | null {
+export function splice(a: BoxedLine, b: BoxedLine, random: Random): BoxedLine | null {
   const [before, behind] = [cuts(a), cuts(b)];
   const i = random.below(before.length);
   const j = random.below(behind.length);
@@ -48,13 +48,18 @@ export function splice(a: BoxedLine, b: BoxedLine, random: Random): { line: Line
       data[y * width + first + gap + x] = sample(b.line.ink, start + (x + 0.5) / scale - 0.5, from);
     }
   }
+  const place = (x: number): number => first + gap + (x - start) * scale;
   const left = i > 0 ? a.line.left : first + gap;
-  const right = j < b.digits.length ? first + gap + (b.line.right - start) * scale : first;
+  const right = j < b.digits.length ? place(b.line.right) : first;
   const line = {
     ...a.line,
     ink: { width, height, data },
     left: Math.min(left, right - 4),
     right: Math.min(width, right),
   };
-  return { line, digits };
+  const edges = [
+    ...a.edges.slice(0, i),
+    ...b.edges.slice(j).map((edge): [number, number] => [place(edge[0]), place(edge[1])]),
+  ];
+  return { line, digits, edges };
 }

@@ -22,9 +22,9 @@ export function amountText(random: Random): string {
   digits += '0'.repeat(zeros);
   const pick = <T>(list: readonly T[]): T => list[random.below(list.length)]!;
   const way = random.uniform();
-  if (way < 0.3) return digits + pick(['', '', '', '-', '=', '.-', '/-', '*', '.', '.=']);
-  if (way < 0.6) return group(digits, ',', true) + pick(['/-', '/-', '/-', '', '-', '/=', '.00', '/']);
-  const separator = way < 0.8 ? '.' : ',';
+  if (way < 0.25) return digits + pick(['', '', '', '-', '=', '.-', '/-', '*', '.', '.=']);
+  if (way < 0.62) return group(digits, ',', true) + pick(['/-', '/-', '/-', '', '-', '/=', '.00', '/']);
+  const separator = way < 0.81 ? '.' : ',';
   const cents = pick(['', '', '', '00', String(10 + random.below(90))]);
   const decimals = cents && digits.length <= 7 ? (separator === '.' ? ',' : '.') + cents : '';
   const stars = random.uniform() < 0.06 ? '*' : '';
