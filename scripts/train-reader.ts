@@ -21,12 +21,12 @@ const { values: args } = parseArgs({
   options: {
     data: { type: 'string', default: process.env.LENSLET_DATA ?? '../shared/data' },
     out: { type: 'string', default: 'cheque-reader.safetensors' },
-    steps: { type: 'string', default: '9000' },
-    decay: { type: 'string', default: '2500' },
+    steps: { type: 'string', default: '20000' },
+    decay: { type: 'string', default: '8000' },
     seed: { type: 'string', default: '1' },
     threads: { type: 'string', default: '1' },
-    batch: { type: 'string', default: '16' },
-    lr: { type: 'string', default: '0.002' },
+    batch: { type: 'string', default: '8' },
+    lr: { type: 'string', default: '0.0015' },
   },
 });
 const [steps, decay, seed, batch, lr] = [args.steps, args.decay, args.seed, args.batch, args.lr].map(Number);
@@ -36,7 +36,7 @@ const EVERY = 100;
 const MEASURE = 500;
 /** What is kept is the weights' exponential moving average, moved on every so many steps by so much. */
 const AVERAGED = 10;
-const SHARE = 0.01;
+const SHARE = 0.005;
 
 /** Factor on the learning rate: rises over the first steps, falls to 0 over the last, so that the end can be chosen late. */
 const rate = (step: number): number => Math.min(1, (step + 1) / WARM, (steps - step) / decay);
