@@ -83,7 +83,7 @@ export function composeLine(source: DigitSource, desk: Desk, random: Random): Wr
     pen: random.between(1, 2.6),
     climb: 0.03 * random.normal(),
     smallZeros: random.uniform() < 0.45 ? random.between(0.5, 0.85) : 1,
-    zeros: (['closed', 'closed', 'open', 'chain'] as const)[random.below(4)]!,
+    zeros: (['closed', 'closed', 'open', 'chain', 'chain'] as const)[random.below(5)]!,
   };
   const wanted = amountText(random);
   let x = 16;
@@ -108,7 +108,7 @@ function write(hand: Hand, source: DigitSource, text: string, from: number): { x
     const c = text[count++]!;
     if (/\d/.test(c)) {
       const isTail = seen++ >= digits - zeros;
-      const more = isTail && hand.zeros === 'chain' ? /^0{0,2}/.exec(text.slice(count))![0].length : 0;
+      const more = isTail && hand.zeros === 'chain' ? /^0{0,4}/.exec(text.slice(count))![0].length : 0;
       if (more > 0) {
         x = zeroChain(hand, x, smallZeros, 1 + more);
         count += more;
@@ -197,16 +197,19 @@ function openZero(hand: Hand, x: number, size: number): number {
   return x + wide;
 }
 
-/** Zeros in one stroke: round, and on at the top to the next; returns where the last one ends. */
+/** Zeros in one stroke: round, and on at the top to the next; the first may be closed. Returns where the last one ends. */
 function zeroChain(hand: Hand, x: number, size: number, count: number): number {
   const { random, scale, narrow, slant, climb } = hand;
   const tall = DIGIT * scale * size * random.between(0.65, 1);
   const wide = tall * narrow * random.between(0.5, 0.9);
   const advance = wide * random.between(0.95, 1.5);
-  const begin = random.between(0.8, 2.2);
-  const round = 2 * Math.PI - random.between(-0.4, 0.9);
+  const begin = random.between(0.8, 2.7);
+  // Round and a little farther, or open at the top like a v.
+  const missing = random.between(-0.4, 1.9);
   const points: number[] = [];
+  const closed = random.uniform() < 0.6;
   for (let i = 0; i < count; i++) {
+    const round = 2 * Math.PI - (closed && i === 0 ? Math.min(0, missing) : missing);
     const foot = BASE + climb * x - random.between(0, 0.15) * DIGIT * (1 - size);
     for (let k = 0; k <= ROUND; k++) {
       const angle = begin + (k / ROUND) * round;
@@ -216,7 +219,9 @@ function zeroChain(hand: Hand, x: number, size: number, count: number): number {
     }
   }
   const end = x + (count - 1) * advance + wide;
-  if (random.uniform() < 0.3) points.push(end + 0.3 * wide, points.at(-1)! + random.between(-2, 2));
+  if (random.uniform() < 0.5) {
+    points.push(end + random.between(0.2, 0.6) * wide, points.at(-1)! - random.between(-0.1, 0.4) * tall);
+  }
   line(hand, points);
   return end;
 }
@@ -245,9 +250,11 @@ function mark(hand: Hand, c: string, x: number): number {
     return x + 6;
   }
   if (c === ',') {
-    const top = y - r(0, 0.2) * h;
-    line(hand, [x + 4, top, x + 4 + r(-1, 1), top + 0.1 * h, x + r(-1, 3), top + r(0.2, 0.45) * h]);
-    return x + 7;
+    const top = y - r(0, random.uniform() < 0.25 ? 0.5 : 0.2) * h;
+    const foot = y + r(0.1, 0.45) * h;
+    const wide = r(1, 5);
+    line(hand, [x + wide, top, x + wide + r(-1, 1), top + 0.3 * (foot - top), x + r(-1, 1), foot]);
+    return x + wide + 3;
   }
   if (c === '/') {
     const lean = r(-0.05, 0.55) * h;
