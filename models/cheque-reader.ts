@@ -113,11 +113,11 @@ export const chequeReader: Model = {
     x = block(b.at('c3'), block(b.at('c2'), x, 24), 24);
     // N × 64 × 10 × W/4
     x = block(b.at('c5'), block(b.at('c4'), maxPool2d(x, 2), 64), 64);
-    // N × 96 × 5 × W/4
-    x = block(b.at('c7'), block(b.at('c6'), maxPool2d(x, [2, 1]), 96), 96);
-    // N × 160 × 1 × W/4: one column of features for four of the image
-    x = block(b.at('c8'), x, 160, { kernel: [5, 1], padding: 0 });
-    x = block(b.at('c9'), x, 160, { kernel: [1, 3], padding: [0, 1] });
+    // N × 80 × 5 × W/4
+    x = block(b.at('c7'), block(b.at('c6'), maxPool2d(x, [2, 1]), 80), 80);
+    // N × 128 × 1 × W/4: one column of features for four of the image
+    x = block(b.at('c8'), x, 128, { kernel: [5, 1], padding: 0 });
+    x = block(b.at('c9'), x, 128, { kernel: [1, 3], padding: [0, 1] });
     x = dropout(b.at('dropout'), x, 0.3);
     const digits = unfold(conv2d(b.at('digits'), x, 2 * (1 + DIGITS.length), 1));
     const marks = unfold(conv2d(b.at('marks'), x, 2 * (1 + MARKS.length), 1));

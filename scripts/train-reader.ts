@@ -6,7 +6,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chequeReader, LABEL_SIZE } from '../models/cheque-reader.ts';
-import { writeSafetensors } from '../src/io/safetensors.ts';
+import { parseSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
 import { Session } from '../src/session.ts';
 import { loadCheckpoint, saveCheckpoint, type Weights } from '../src/train/checkpoint.ts';
 import { adamw } from '../src/train/optimizer.ts';
@@ -27,6 +27,7 @@ const { values: args } = parseArgs({
     threads: { type: 'string', default: '1' },
     batch: { type: 'string', default: '8' },
     lr: { type: 'string', default: '0.0015' },
+    from: { type: 'string' },
   },
 });
 const [steps, decay, seed, batch, lr] = [args.steps, args.decay, args.seed, args.batch, args.lr].map(Number);
@@ -36,7 +37,7 @@ const EVERY = 100;
 const MEASURE = 500;
 /** What is kept is the weights' exponential moving average, moved on every so many steps by so much. */
 const AVERAGED = 10;
-const SHARE = 0.005;
+const SHARE = 0.01;
 
 /** Factor on the learning rate: rises over the first steps, falls to 0 over the last, so that the end can be chosen late. */
 const rate = (step: number): number => Math.min(1, (step + 1) / WARM, (steps - step) / decay);
@@ -75,6 +76,9 @@ async function main(): Promise<void> {
     await measured.loadStateDict(weights);
     return `, validation ${(100 * (await accuracy(measured, validation))).toFixed(1)} %`;
   };
+  if (step === 0 && args.from) {
+    await session.loadStateDict(parseSafetensors(readFileSync(args.from)).tensors);
+  }
   let [loss, right, began] = [0, 0, performance.now()];
   while (step < steps) {
     const made = await lines.next();
