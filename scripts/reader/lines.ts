@@ -3,18 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { chequeReader, LABEL_SIZE, writeLabel } from '../../models/cheque-reader.ts';
-import type { Random } from '../../src/core/random.ts';
 import type { Batch } from '../../src/data/batches.ts';
-import { syntheticAmount } from '../../src/data/cheques/amount.ts';
 import { fromIdx, type ImageSet } from '../../src/data/dataset.ts';
 import { readIdxPairs } from '../../src/io/idx.ts';
-import {
-  composeLine,
-  type DigitSource,
-  digitSource,
-  newDesk,
-  type WrittenLine,
-} from '../../src/train/reader/compose.ts';
+import { composeLine, type DigitSource, digitSource, newDesk } from '../../src/train/reader/compose.ts';
+import { syntheticLine } from '../../src/train/reader/everybody.ts';
 import { type BoxedLine, splice } from '../../src/train/reader/splice.ts';
 import {
   type LineMaker,
@@ -22,7 +15,6 @@ import {
   type StreamOptions,
   type StreamState,
 } from '../../src/train/reader/stream.ts';
-import { prepareLine } from '../../src/vision/reader/line.ts';
 import { type Amount, cutDigits, GLYPH_SIZE, readAmounts } from './orand.ts';
 
 export interface LinesOptions {
@@ -101,20 +93,21 @@ function composedLines(sources: readonly (readonly [share: number, source: Digit
   };
 }
 
-/** A synthetic amount, its background taken off as the reader does. */
-export function syntheticLine(sequence: number, random: Random): WrittenLine {
-  const { image, digits, text } = syntheticAmount(sequence, random.below(2 ** 24));
-  return { line: prepareLine(image), digits, text: text.replaceAll(' ', '') };
-}
-
-async function readDigits(data: string, folder: string, before: string, after: string): Promise<ImageSet> {
+/** The digits in a folder of IDX files whose names begin and end so. */
+export async function readDigits(
+  data: string,
+  folder: string,
+  before: string,
+  after: string,
+): Promise<ImageSet> {
   const files = ['images-idx3', 'labels-idx1'].map((part) => {
     const name = `${before}${part}${after}`;
     return { name, bytes: new Uint8Array(readFileSync(join(data, folder, name))) };
   });
-  const { train } = await readIdxPairs(files);
-  if (!train) throw new Error(`There are no training digits in ${join(data, folder)}.`);
-  return fromIdx(train);
+  const { train, test } = await readIdxPairs(files);
+  const pair = train ?? test;
+  if (!pair) throw new Error(`There are no digits in ${join(data, folder)}.`);
+  return fromIdx(pair);
 }
 
 async function streamOptions({ data, seed, batch }: LinesOptions): Promise<StreamOptions> {

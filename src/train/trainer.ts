@@ -59,18 +59,22 @@ export function buildStep(
 export class Trainer {
   readonly #hyper = tensor([2]);
 
-  /** @param seed dropout's masks are a function of this and the step's number */
+  /**
+   * @param seed dropout's masks are a function of this and the step's number
+   * @param model how the session's network is built and judged when it is trained; its name tells plans apart
+   */
   constructor(
     readonly session: Session,
     readonly optimizer: Optimizer,
     readonly seed = 0,
+    readonly model: Model = session.model,
   ) {}
 
   /** The plan for batches of this size, image shape and shape of a label. */
   plan(shape: Shape, labelShape: Shape = []): Promise<Executable> {
-    const { session, optimizer } = this;
-    return session.plan(`train ${shape} ${labelShape} ${optimizer.name}`, true, (b) => {
-      buildStep(b, session.model, optimizer, shape, labelShape);
+    const { session, optimizer, model } = this;
+    return session.plan(`train ${model.name} ${shape} ${labelShape} ${optimizer.name}`, true, (b) => {
+      buildStep(b, model, optimizer, shape, labelShape);
     });
   }
 

@@ -3,6 +3,7 @@
  */
 import { check } from '../../core/error.ts';
 import { Random } from '../../core/random.ts';
+import { Builder, type Model } from '../../nn/builder.ts';
 import type { Session } from '../../session.ts';
 import type { Line } from '../../vision/reader/line.ts';
 import { type ReaderNetwork, type ReaderSettings, readLine } from '../../vision/reader/read.ts';
@@ -17,6 +18,7 @@ export interface Correction {
   readonly digits: string;
 }
 
+/** How to learn, and how it is measured: `network` reads with the session that learns, alone or together with others. */
 export interface LearnOptions extends Pick<StreamOptions, 'labelSize' | 'writeLabel'> {
   readonly network: ReaderNetwork;
   readonly settings: ReaderSettings;
@@ -24,9 +26,9 @@ export interface LearnOptions extends Pick<StreamOptions, 'labelSize' | 'writeLa
   readonly replay: LineMaker;
   /** Default 0. */
   readonly seed?: number;
-  /** Updates. Default 80. */
+  /** Updates. Default 100. */
   readonly steps?: number;
-  /** Lines a step, half of them corrections. Default 16. */
+  /** Lines a step, half of them corrections. Default 8. */
   readonly batch?: number;
   /** Default 0.0005. */
   readonly lr?: number;
@@ -48,7 +50,17 @@ export interface LearnReport {
 
 /** Of the replayed lines so many may be read worse, as a share, before what was learned is taken back. */
 const MOST_FORGOTTEN = 0.05;
-const WIDTHS = [160, 288, 512];
+const WIDTHS = [128, 192, 288, 512];
+
+/**
+ * The network with the statistics of its batch normalisation as they are and without dropout: a few lines of one writer
+ * are no sample from which to estimate the statistics of all.
+ */
+const withoutNoise = (model: Model): Model => ({
+  ...model,
+  name: `${model.name}, statistics kept`,
+  build: (b, x) => model.build(new Builder(b.graph, false, b.path, b.taps, b.auxiliaries), x),
+});
 
 /**
  * Trains the session's network on the corrections. What harms the reading of everybody's lines, or is stopped, is taken
@@ -95,14 +107,14 @@ async function run(
   corrections: readonly Correction[],
   options: LearnOptions,
 ): Promise<boolean> {
-  const { seed = 0, steps = 80, batch = 16, lr = 5e-4, replay, labelSize, writeLabel, onStep } = options;
+  const { seed = 0, steps = 100, batch = 8, lr = 5e-4, replay, labelSize, writeLabel, onStep } = options;
   const corrected: LineMaker = (random) => ({
     ...corrections[random.below(corrections.length)]!,
     text: null,
   });
   const sources = [[1, corrected] as const, [1, replay] as const];
   const stream = new LineStream({ seed, batch, sources, widths: WIDTHS, labelSize, writeLabel });
-  const trainer = new Trainer(session, adamw({ weightDecay: 0.01 }), seed);
+  const trainer = new Trainer(session, adamw(), seed, withoutNoise(session.model));
   await forgetMomenta(session);
   for (let step = 1; step <= steps; step++) {
     const lines = stream.next(options.settings.scale);

@@ -15,8 +15,32 @@ import {
   STRAIGHT,
 } from './line.ts';
 
-/** The network: log-probabilities of digits f32[N×11×T] and of marks f32[N×7×T] for images f32[N×1×HEIGHT×W]. */
+/**
+ * The network: log-probabilities of digits f32[N×11×T] and of marks f32[N×7×T] for images f32[N×1×HEIGHT×W]; of several
+ * networks k·N views, those of the first network before the others'.
+ */
 export type ReaderNetwork = (images: Tensor) => Promise<{ readonly scores: Tensor; readonly marks: Tensor }>;
+
+/** Reads with all of them: the images' views by the first, then those by the second, …. */
+export const together =
+  (networks: readonly ReaderNetwork[]): ReaderNetwork =>
+  async (images) => {
+    const parts: Awaited<ReturnType<ReaderNetwork>>[] = [];
+    for (const network of networks) parts.push(await network(images));
+    return { scores: joined(parts.map((p) => p.scores)), marks: joined(parts.map((p) => p.marks)) };
+  };
+
+/** Tensors f32[N×…] as one along N. */
+function joined(tensors: readonly Tensor[]): Tensor {
+  const [, ...rest] = tensors[0]!.shape;
+  const data = new Float32Array(tensors.reduce((sum, t) => sum + t.data.length, 0));
+  let at = 0;
+  for (const t of tensors) {
+    data.set(t.data, at);
+    at += t.data.length;
+  }
+  return tensor([tensors.reduce((sum, t) => sum + t.shape[0]!, 0), ...rest], data);
+}
 
 export interface ReaderSettings {
   /** Factor on pixels 0 … 255. */
@@ -79,7 +103,7 @@ export async function readLine(
 ): Promise<Reading> {
   const { x, places } = drawPoses(line, POSES, settings.scale);
   const { scores, marks } = await network(x);
-  const views = places.map((_, i) => part(scores, i));
+  const views = Array.from({ length: scores.shape[0]! }, (_, i) => part(scores, i));
   const spell = (digits: string): { spans: Spans; text: string } => {
     const spans = align(views[0]!, digits) ?? [];
     return { spans, text: insertMarks(digits, spans, views[0]!, part(marks, 0), settings.marks) };

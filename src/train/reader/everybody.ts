@@ -1,0 +1,24 @@
+/** Lines as anybody may write them, without any data: what a reader must not forget while it learns one hand. */
+import type { Random } from '../../core/random.ts';
+import { syntheticAmount } from '../../data/cheques/amount.ts';
+import { syntheticDigits } from '../../data/digits.ts';
+import { prepareLine } from '../../vision/reader/line.ts';
+import { composeLine, digitSource, newDesk, type WrittenLine } from './compose.ts';
+import type { LineMaker } from './stream.ts';
+
+/** Single digits that lines are composed of. */
+const DIGITS = 2000;
+
+/** A synthetic amount, its background taken off as the reader does. */
+export function syntheticLine(sequence: number, random: Random): WrittenLine {
+  const { image, digits, text } = syntheticAmount(sequence, random.below(2 ** 24));
+  return { line: prepareLine(image), digits, text: text.replaceAll(' ', '') };
+}
+
+/** Synthetic amounts and lines composed of synthetic digits, as many of each. */
+export function everybody(sequence: number): LineMaker {
+  const source = digitSource(syntheticDigits({ count: DIGITS, seed: sequence }));
+  const desk = newDesk();
+  return (random) =>
+    random.uniform() < 0.5 ? syntheticLine(sequence, random) : composeLine(source, desk, random);
+}
