@@ -9,10 +9,10 @@ import {
 import { readerWeightsUrl } from '../../models/weights.ts';
 import type { Backend } from '../../src/backend.ts';
 import { check, LensletError } from '../../src/core/error.ts';
-import { syntheticAmount } from '../../src/data/cheques/amount.ts';
 import { syntheticCheque } from '../../src/data/cheques/cheque.ts';
 import { parseSafetensors, writeSafetensors } from '../../src/io/safetensors.ts';
 import { Session } from '../../src/session.ts';
+import { everybody } from '../../src/train/reader/everybody.ts';
 import { learnCorrections } from '../../src/train/reader/learn.ts';
 import { formatAmount } from '../../src/vision/cheque/amount.ts';
 import { cleanLine } from '../../src/vision/cheque/line.ts';
@@ -20,6 +20,7 @@ import { sharpness } from '../../src/vision/cheque/sharpness.ts';
 import type { Box, GreyImage } from '../../src/vision/grey.ts';
 import { type ChequeReading as Found, insideOf, readCheque } from '../../src/vision/reader/cheque.ts';
 import { prepareLine } from '../../src/vision/reader/line.ts';
+import { type ReaderNetwork, together } from '../../src/vision/reader/read.ts';
 import type { ChequeReading, Correction, LearnReport, ReadAmount } from '../api.ts';
 
 /** Digits below this confidence are shown as unsure. */
@@ -27,8 +28,15 @@ const SURE = 0.9;
 /** Sequences of the generator that the samples and the replayed lines come from. */
 const [SAMPLES, REPLAY] = [1990, 1998];
 
+/**
+ * Reads with the shipped network and, where the user's corrections were learned, with one of the user's own beside it:
+ * what either reads surely counts, so that nobody else's writing is forgotten.
+ */
 export class ChequeDesk {
   #session: Promise<Session> | null = null;
+  #own: Promise<Session> | null = null;
+  /** Whether the user's own network reads too. */
+  #adapted = false;
 
   constructor(private readonly backend: Promise<Backend>) {}
 
@@ -46,11 +54,21 @@ export class ChequeDesk {
     return session;
   }
 
+  #openOwn(): Promise<Session> {
+    this.#own ??= this.backend.then((backend) => Session.create(chequeReader, backend));
+    return this.#own;
+  }
+
+  async #network(): Promise<ReaderNetwork> {
+    const shipped = readerNetwork(await this.#open());
+    return this.#adapted ? together([shipped, readerNetwork(await this.#openOwn())]) : shipped;
+  }
+
   /** Finds and reads the amount in a picture, which is used up. */
   async read(picture: ImageBitmap): Promise<ChequeReading> {
     const start = performance.now();
     const image = lumaOf(picture);
-    const found = await readCheque(readerNetwork(await this.#open()), image, readerSettings);
+    const found = await readCheque(await this.#network(), image, readerSettings);
     return {
       width: image.width,
       height: image.height,
@@ -62,22 +80,43 @@ export class ChequeDesk {
     };
   }
 
-  /** @throws LensletError 'value' for corrections without digits */
+  /**
+   * Learns all corrections anew, from the shipped weights on; meanwhile those alone read.
+   * @throws LensletError 'value' for corrections without digits
+   */
   async learn(corrections: readonly Correction[], onProgress: (share: number) => void): Promise<LearnReport> {
-    const session = await this.#open();
+    const [shipped, own] = [await this.#open(), await this.#openOwn()];
+    const previous = this.#adapted ? await own.stateDict() : null;
+    this.#adapted = false;
+    await own.loadStateDict(await shipped.stateDict());
+    try {
+      const report = await this.#learn(shipped, own, corrections, onProgress);
+      this.#adapted = report.kept;
+      return report;
+    } finally {
+      if (previous && !this.#adapted) {
+        await own.loadStateDict(previous);
+        this.#adapted = true;
+      }
+    }
+  }
+
+  async #learn(
+    shipped: Session,
+    session: Session,
+    corrections: readonly Correction[],
+    onProgress: (share: number) => void,
+  ): Promise<LearnReport> {
     const lines = corrections.map(({ line, text }) => ({
       line: prepareLine(line),
       digits: text.replace(/\D/g, ''),
     }));
     const { before, after, kept } = await learnCorrections(session, lines, {
-      network: readerNetwork(session),
+      network: together([shipped, session].map(readerNetwork)),
       settings: readerSettings,
       labelSize: LABEL_SIZE,
       writeLabel,
-      replay: (random) => {
-        const { image, digits, text } = syntheticAmount(REPLAY, random.below(2 ** 24));
-        return { line: prepareLine(image), digits, text };
-      },
+      replay: everybody(REPLAY),
       onStep: async (step, steps) => {
         onProgress(step / steps);
         return true;
@@ -93,11 +132,16 @@ export class ChequeDesk {
     };
   }
 
-  /** @throws LensletError 'format', 'unknown' or 'shape' for weights that are not the reader's */
+  /**
+   * Weights learned from the user's corrections, read with beside the shipped ones; null for none.
+   * @throws LensletError 'format', 'unknown' or 'shape' for weights that are not the reader's
+   */
   async setWeights(weights: ArrayBuffer | null): Promise<void> {
-    const session = await this.#open();
-    const tensors = weights ? parseSafetensors(new Uint8Array(weights)).tensors : await shippedWeights();
-    await session.loadStateDict(tensors);
+    if (weights) {
+      const own = await this.#openOwn();
+      await own.loadStateDict(parseSafetensors(new Uint8Array(weights)).tensors);
+    }
+    this.#adapted = weights !== null;
   }
 
   /** A cheque of the generator, filled in. */
