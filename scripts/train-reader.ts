@@ -104,7 +104,7 @@ async function main(): Promise<void> {
     renameSync(`${checkpoint}.part`, checkpoint);
   }
   const metadata = { model: chequeReader.name, recipe: JSON.stringify({ ...identity, steps, decay }) };
-  writeFileSync(args.out, writeSafetensors(average as Weights, metadata));
+  writeFileSync(args.out, writeSafetensors(average as Weights, metadata, { half: true }));
   lines.stop();
   backend.dispose();
 }

@@ -5,7 +5,7 @@
  */
 import { check, LensletError } from '../core/error.ts';
 import { dtypeOf, type Shape, sizeOf, type Tensor, type TensorData } from '../core/tensor.ts';
-import { halfToFloat } from './half.ts';
+import { floatToHalf, halfToFloat } from './half.ts';
 import { checkUniqueKeys } from './json-keys.ts';
 
 export interface Safetensors {
@@ -168,17 +168,32 @@ function readEntry(name: string, value: unknown) {
 const byName = (a: readonly [string, unknown], b: readonly [string, unknown]): number =>
   a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0;
 
+/** What a file needs of a tensor. */
+interface Stored {
+  readonly dtype: string;
+  readonly shape: Shape;
+  readonly data: TensorData | Uint16Array;
+}
+
+const inHalf = ({ dtype, shape, data }: Tensor): Stored =>
+  dtype === 'f32'
+    ? { dtype: 'f16', shape, data: Uint16Array.from(data, floatToHalf) }
+    : { dtype, shape, data };
+
 /**
  * A safetensors file of the tensors (F32, I32, I8, U8), the largest types first, then by name: the same content
  * gives the same bytes, and all are aligned.
  * The data begins at a multiple of 8.
+ * @param options `half`: F32 is stored as F16, half the bytes, 11 significant bits; beyond 65504 it becomes infinity
  * @throws LensletError `value` for the reserved name `__metadata__`, `shape` when data and shape disagree
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = {},
+  { half = false }: { readonly half?: boolean } = {},
 ): Uint8Array {
-  const sorted = [...tensors].sort(
+  const stored = [...tensors].map(([name, t]): [string, Stored] => [name, half ? inHalf(t) : t]);
+  const sorted = stored.sort(
     (a, b) => b[1].data.BYTES_PER_ELEMENT - a[1].data.BYTES_PER_ELEMENT || byName(a, b),
   );
   const fields: string[] = [];

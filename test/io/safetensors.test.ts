@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LensletError } from '../../src/core/error.ts';
 import { sizeOf, type Tensor, tensor } from '../../src/core/tensor.ts';
+import { floatToHalf, halfToFloat } from '../../src/io/half.ts';
 import { parseSafetensors, writeSafetensors } from '../../src/io/safetensors.ts';
 
 /** A file with this header text and these data bytes. */
@@ -240,4 +241,46 @@ test('12,000 damaged files: an error that says so, or a consistent file', () => 
     { numRuns: 12_000 },
   );
   expect(refused).toBeGreaterThan(6000);
+});
+
+describe('half precision', () => {
+  test('every half is its own nearest half', () => {
+    for (let h = 0; h < 0x10000; h++) {
+      const value = halfToFloat(h);
+      if (!Number.isNaN(value)) expect(floatToHalf(value)).toBe(h);
+    }
+    expect(halfToFloat(floatToHalf(Number.NaN))).toBeNaN();
+  });
+
+  test('numbers become the nearest half, ties the even one', () => {
+    fc.assert(
+      fc.property(fc.float({ min: -65504, max: 65504, noNaN: true }), (value) => {
+        const half = floatToHalf(value);
+        const error = (h: number) => Math.abs(halfToFloat(h) - value);
+        for (const other of [half - 1, half + 1]) {
+          if ((other & 0x7fff) >= 0x7c00 || other < 0) continue;
+          expect(error(half)).toBeLessThanOrEqual(error(other));
+          if (error(half) === error(other)) expect(half % 2).toBe(0);
+        }
+      }),
+    );
+    expect([65519, 65520, 2049, 2051].map((v) => halfToFloat(floatToHalf(v)))).toEqual([
+      65504,
+      Number.POSITIVE_INFINITY,
+      2048,
+      2052,
+    ]);
+  });
+
+  test('a file in half precision has half the data; what is no F32 stays', () => {
+    const tensors = new Map([
+      ['a', tensor([3], new Float32Array([1, -0.333251953125, 3e-5]))],
+      ['b', tensor([2], new Int32Array([7, -7]))],
+    ]);
+    const { tensors: read } = parseSafetensors(writeSafetensors(tensors, {}, { half: true }));
+    expect([...read.get('a')!.data.subarray(0, 2)]).toEqual([1, -0.333251953125]);
+    expect(read.get('a')!.data[2]).toBeCloseTo(3e-5, 7);
+    expect(read.get('b')).toEqual(tensors.get('b'));
+    expect(writeSafetensors(tensors).length - writeSafetensors(tensors, {}, { half: true }).length).toBe(6);
+  });
 });
