@@ -1,11 +1,12 @@
 /**
- * npm run measure:reader -- [--data DIR] [--weights FILE] [--part validation|test|cheques] [--list]: how well the reader
+ * npm run measure:reader -- [--data DIR] [--weights FILE] [--part validation|test|cheques|photographs] [--list]: how well the reader
  * reads amounts that it was not trained on, and what a threshold on the confidence accepts.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chequeReader, readerNetwork, readerSettings } from '../models/cheque-reader.ts';
+import { photograph } from '../src/data/cheques/photograph.ts';
 import { parseSafetensors } from '../src/io/safetensors.ts';
 import { Session } from '../src/session.ts';
 import { readCheque } from '../src/vision/reader/cheque.ts';
@@ -23,6 +24,9 @@ const { values: args } = parseArgs({
   },
 });
 
+/** Photographs made from each scan. */
+const SHOTS = 2;
+
 interface Result {
   readonly file: string;
   readonly wanted: string;
@@ -31,12 +35,17 @@ interface Result {
 
 async function readPart(network: ReaderNetwork, session: Session): Promise<Result[]> {
   const results: Result[] = [];
-  if (args.part === 'cheques') {
+  if (args.part === 'cheques' || args.part === 'photographs') {
     const folder = join(args.data, 'cheques');
-    for (const row of readFileSync(join(folder, 'amounts.csv'), 'utf8').trim().split('\n').slice(1)) {
+    const rows = readFileSync(join(folder, 'amounts.csv'), 'utf8').trim().split('\n').slice(1);
+    for (const [i, row] of rows.entries()) {
       const [file, , digits] = row.split(',');
-      const read = await readCheque(network, await readGrey(join(folder, file)), readerSettings);
-      results.push({ file, wanted: digits, reading: read?.reading ?? null });
+      const scan = await readGrey(join(folder, file));
+      const shots = Array.from({ length: SHOTS }, (_, k) => () => photograph(scan, 1, SHOTS * i + k).image);
+      for (const image of args.part === 'cheques' ? [() => scan] : shots) {
+        const read = await readCheque(network, image(), readerSettings);
+        results.push({ file, wanted: digits, reading: read?.reading ?? null });
+      }
     }
     return results;
   }

@@ -1,7 +1,13 @@
 import { expect, it } from 'vitest';
 import { type Tensor, tensor } from '../../../src/core/tensor.ts';
 import type { Scores } from '../../../src/vision/reader/decode.ts';
-import { byGrouping, type ReaderNetwork, rank, readAmountLine } from '../../../src/vision/reader/read.ts';
+import {
+  byGrouping,
+  type ReaderNetwork,
+  rank,
+  readAmountLine,
+  together,
+} from '../../../src/vision/reader/read.ts';
 
 const MARKS = [',', '.', '/', '-'];
 const image = {
@@ -54,6 +60,17 @@ it('doubt about a digit makes it and the amount unsure, not its neighbours', asy
   const sure = reading.characters.map((c) => c.confidence);
   expect(sure[1]).toBeCloseTo(0.6, 1);
   for (const i of [0, 2, 3]) expect(sure[i]).toBeGreaterThan(0.95);
+});
+
+it('of two networks together the one that is surer decides, with half its probability', async () => {
+  const both = [seeing('5550', { 1: 0.4 }), seeing('5650')];
+  for (const networks of [both, both.toReversed()]) {
+    const reading = await readAmountLine(together(networks), image, settings);
+    expect(reading).toMatchObject({ digits: '5650', accepted: false });
+    expect(reading.confidence).toBeCloseTo(0.7 - 0.3, 1);
+  }
+  const sure = await readAmountLine(together([seeing('12.50'), seeing('12.50')]), image, settings);
+  expect(sure).toMatchObject({ digits: '1250', text: '12.50', accepted: true });
 });
 
 it('nothing there is nothing read, and never accepted', async () => {
