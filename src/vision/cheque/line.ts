@@ -12,6 +12,8 @@ const LEAST_SIDE = 0.85;
 const MOST_THICK = 0.07;
 /** Ink differs from the paper by at least this much, of 255. */
 const LEAST_CONTRAST = 16;
+/** A known frame's rules have at least this share of the contrast from which ink counts. */
+const FAINT = 0.4;
 /** Dividers between sign and number stand in the left part of a frame, as a share of its width. */
 const DIVIDER = 0.35;
 
@@ -31,16 +33,18 @@ export function cleanLine(line: GreyImage, frame: Box | null = null): GreyImage 
   const mask = contrast.map((v) => (v > threshold ? 1 : 0));
   const thick = Math.max(2, Math.round(MOST_THICK * height));
   const near = (at: number, place: number): boolean => Math.abs(at - place) <= thick;
+  // What is printed is often paler than what is written.
+  const faint = frame ? contrast.map((v) => (v > Math.max(LEAST_CONTRAST, threshold * FAINT) ? 1 : 0)) : mask;
   const least = Math.round(height * (frame ? LEAST_FRAME_RULE : LEAST_RULE));
   const isLevel = (y: number): boolean => !frame || near(y, frame.y0) || near(y, frame.y1);
-  const level = ruleOf(mask, width, height, 1, width, { least, thick, isRule: isLevel });
+  const level = ruleOf(faint, width, height, 1, width, { least, thick, isRule: isLevel });
   let upright: Uint8Array = new Uint8Array(0);
   let divider = 0;
   if (frame) {
     const last = frame.x0 + DIVIDER * (frame.x1 - frame.x0);
     const isUpright = (x: number): boolean => (x >= frame.x0 - thick && x <= last) || near(x, frame.x1);
     const high = Math.round(LEAST_SIDE * (frame.y1 - frame.y0));
-    upright = ruleOf(mask, height, width, width, 1, { least: high, thick, isRule: isUpright });
+    upright = ruleOf(faint, height, width, width, 1, { least: high, thick, isRule: isUpright });
     divider = dividerOf(upright, line, high, last);
   }
   let [sum, count] = [0, 0];

@@ -7,26 +7,29 @@ const dark = ({ width, data }: GreyImage, keep: (x: number, y: number) => boolea
   data.reduce((n, v, i) => n + (v < 128 && keep(i % width, Math.floor(i / width)) ? 1 : 0), 0);
 
 /** A white line with a frame, a divider, something left of it and a stroke that crosses the frame's bottom. */
-function drawn(): GreyImage {
+function drawn(print = 40): GreyImage {
   const [width, height] = [400, 96];
   const data = new Uint8Array(width * height).fill(210);
-  const fill = (x0: number, y0: number, x1: number, y1: number): void => {
-    for (let y = y0; y < y1; y++) data.fill(40, y * width + x0, y * width + x1);
+  const fill = (x0: number, y0: number, x1: number, y1: number, tone = print): void => {
+    for (let y = y0; y < y1; y++) data.fill(tone, y * width + x0, y * width + x1);
   };
   fill(10, 12, 390, 14);
   fill(10, 74, 390, 76);
   for (const x of [10, 80, 388]) fill(x, 12, x + 2, 76);
-  fill(30, 30, 50, 36);
-  fill(200, 40, 205, 90);
+  fill(30, 30, 50, 36, 40);
+  fill(200, 40, 205, 90, 40);
   return { width, height, data };
 }
 
-test('frame, divider and what is left of it go, a crossing stroke stays whole', () => {
-  const clean = cleanLine(drawn(), { x0: 10, y0: 12, x1: 390, y1: 76 });
-  const stroke = (x: number, y: number): boolean => x >= 200 && x < 205 && y >= 40 && y < 90;
-  expect(dark(clean, stroke)).toBe(5 * 50);
-  expect(dark(clean, (x, y) => !stroke(x, y))).toBeLessThan(20);
-});
+test.each([40, 160])(
+  'frame and divider (%i) and what is left of it go, a crossing stroke stays whole',
+  (print) => {
+    const clean = cleanLine(drawn(print), { x0: 10, y0: 12, x1: 390, y1: 76 });
+    const stroke = (x: number, y: number): boolean => x >= 200 && x < 205 && y >= 40 && y < 90;
+    expect(dark(clean, stroke)).toBe(5 * 50);
+    expect(dark(clean, (x, y) => !stroke(x, y))).toBeLessThan(20);
+  },
+);
 
 test('without a frame long rules go, upright strokes stay', () => {
   const clean = cleanLine(drawn());
