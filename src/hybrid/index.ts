@@ -57,7 +57,7 @@ export class HybridBackend implements Backend {
   readonly mayLose = true;
   /** What was decided, by the plan's fingerprint, the latest last. */
   readonly choices = new Map<string, Choice>();
-  readonly #stores = new Set<WeakRef<HybridStore>>();
+  readonly #stores = new Set<HybridStore>();
   #gpu: Promise<GpuBackend | null> | null = null;
   #losses = 0;
 
@@ -80,18 +80,14 @@ export class HybridBackend implements Backend {
     if (!old) return;
     this.#gpu = null;
     this.#losses++;
-    for (const ref of this.#stores) {
-      const store = ref.deref();
-      if (store) store.lose();
-      else this.#stores.delete(ref);
-    }
+    for (const store of this.#stores) store.lose();
     old.dispose();
     this.options.onLoss?.(error, (await this.gpu()) ? 'webgpu' : 'wasm');
   }
 
   createStore(): HybridStore {
-    const store = new HybridStore(this.wasm.createStore());
-    this.#stores.add(new WeakRef(store));
+    const store = new HybridStore(this.wasm.createStore(), () => this.#stores.delete(store));
+    this.#stores.add(store);
     return store;
   }
 

@@ -12,7 +12,10 @@ export class HybridStore implements VariableStore {
   #gpu: VariableStore | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly wasm: VariableStore) {}
+  constructor(
+    private readonly wasm: VariableStore,
+    private readonly onDispose: () => void,
+  ) {}
 
   get specs(): ReadonlyMap<string, VariableSpec> {
     return this.wasm.specs;
@@ -90,5 +93,6 @@ export class HybridStore implements VariableStore {
   dispose(): void {
     this.wasm.dispose();
     this.#gpu?.dispose();
+    this.onDispose();
   }
 }

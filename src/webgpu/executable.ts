@@ -9,7 +9,7 @@ import type { Storage } from '../plan/storage.ts';
 import { ALIGN, type Gpu, Usage } from './gpu.ts';
 import { profileProgram } from './profile.ts';
 import { type Place, Program } from './program.ts';
-import { Staging } from './readback.ts';
+import { Staging, submitCopies } from './readback.ts';
 import type { WebgpuStore } from './store.ts';
 
 const USAGE = Usage.STORAGE | Usage.COPY_SRC | Usage.COPY_DST;
@@ -103,7 +103,7 @@ export class WebgpuExecutable implements Executable {
           this.#write(this.plan.storageOf(value), feeds[name]);
       });
       await errors;
-      return this.#execute((encoder) => this.#copyOutputs(encoder));
+      return this.#staging.copy(this.#sources(), (append) => this.#execute(append));
     });
     return this.#tensors(await read());
   }
@@ -115,46 +115,34 @@ export class WebgpuExecutable implements Executable {
       'unknown',
       () => 'There are no inputs to run with again; run first.',
     );
-    await this.gpu.exclusive(() => this.#execute(() => {}));
+    await this.gpu.exclusive(() => this.#execute());
     await this.gpu.wait(this.gpu.device.queue.onSubmittedWorkDone());
   }
 
   async results(): Promise<Record<string, Tensor>> {
     this.#checkAlive();
-    const read = await this.gpu.exclusive(async () => {
-      const { result, errors } = this.gpu.watched(() => {
-        const encoder = this.gpu.device.createCommandEncoder();
-        const copies = this.#copyOutputs(encoder);
-        this.gpu.device.queue.submit([encoder.finish()]);
-        return copies;
-      });
-      await errors;
-      return result;
-    });
+    const read = await this.gpu.exclusive(() =>
+      this.#staging.copy(this.#sources(), (append) => submitCopies(this.gpu, append)),
+    );
     return this.#tensors(await read());
   }
 
   /** Prologue where variables were written from outside, then the steps. */
-  async #execute<T>(append: (encoder: GPUCommandEncoder) => T): Promise<T> {
+  async #execute(append?: (encoder: GPUCommandEncoder) => void): Promise<void> {
     this.#checkAlive();
     if (this.#version !== this.store.version) await this.#prologue.run();
     this.#version = this.store.version;
-    let result!: T;
     try {
-      await this.#program.run((encoder) => {
-        result = append(encoder);
-      });
+      await this.#program.run(append);
     } finally {
       // Variables change even when something failed half-way: prologues of others that read them run again.
       if (this.plan.graph.updates.size) this.#version = ++this.store.version;
     }
     this.#ran = true;
-    return result;
   }
 
-  #copyOutputs(encoder: GPUCommandEncoder): () => Promise<ArrayBuffer[]> {
-    const sources = [...this.plan.outputs.values()].map((o) => this.#bufferOf(o.storage));
-    return this.#staging.copy(encoder, sources);
+  #sources(): GPUBuffer[] {
+    return [...this.plan.outputs.values()].map((o) => this.#bufferOf(o.storage));
   }
 
   #tensors(copies: readonly ArrayBuffer[]): Record<string, Tensor> {

@@ -76,7 +76,14 @@ export class Program {
       return { label, pipeline, group, workgroups: kernel.workgroups, macs: kernel.macs ?? 0 };
     });
     const dispatches = await Promise.all(made);
-    return gpu.checked(() => new Program(gpu, dispatches));
+    const { result, errors } = gpu.watched(() => new Program(gpu, dispatches));
+    try {
+      await errors;
+      return result;
+    } catch (error) {
+      result.dispose();
+      throw error;
+    }
   }
 
   get labels(): readonly string[] {

@@ -30,33 +30,50 @@ export class Staging {
   }
 
   /**
-   * Appends the copies to `encoder`; what is returned, called after the submission, waits for them and returns them.
-   * A stamp travels with them: memory that was never written is an error, not zeros.
-   * @throws LensletError 'device' when they do not arrive
+   * Copies with what `submit` hands over: it calls `append` for its last encoder. What comes back waits for the copies
+   * and returns them. A stamp travels with them: memory that was never written is an error, not zeros.
+   * @throws LensletError as `submit`; what comes back: 'device' when they do not arrive
    */
-  copy(encoder: GPUCommandEncoder, sources: readonly GPUBuffer[]): () => Promise<ArrayBuffer[]> {
+  async copy(
+    sources: readonly GPUBuffer[],
+    submit: (append: (encoder: GPUCommandEncoder) => void) => Promise<void>,
+  ): Promise<() => Promise<ArrayBuffer[]>> {
     const { gpu } = this;
-    const to = this.#free.pop() ?? gpu.buffer(this.#bytes, Usage.MAP_READ | Usage.COPY_DST);
     const stamp = (++this.#count % 0x7fffffff) + 1;
-    gpu.device.queue.writeBuffer(this.#stamp, 0, new Uint32Array([stamp]));
-    encoder.copyBufferToBuffer(this.#stamp, 0, to, 0, 4);
-    sources.forEach((source, i) => {
-      if (this.bytes[i]) encoder.copyBufferToBuffer(source, 0, to, this.#offsets[i], this.bytes[i]);
-    });
-    return async () => {
-      try {
-        await gpu.wait(to.mapAsync(MAP_READ));
-        const data = to.getMappedRange();
-        const arrived = new Uint32Array(data, 0, 1)[0];
-        const copies = this.bytes.map((b, i) => data.slice(this.#offsets[i], this.#offsets[i] + b));
-        to.unmap();
-        check(arrived === stamp, 'device', () => 'The GPU did not write the results. Run again.');
-        return copies;
-      } finally {
-        if (this.#disposed) gpu.free(to);
-        else this.#free.push(to);
-      }
-    };
+    let to: GPUBuffer | undefined;
+    try {
+      await submit((encoder) => {
+        to = this.#free.pop() ?? gpu.buffer(this.#bytes, Usage.MAP_READ | Usage.COPY_DST);
+        gpu.device.queue.writeBuffer(this.#stamp, 0, new Uint32Array([stamp]));
+        encoder.copyBufferToBuffer(this.#stamp, 0, to, 0, 4);
+        sources.forEach((source, i) => {
+          if (this.bytes[i])
+            encoder.copyBufferToBuffer(source, 0, to as GPUBuffer, this.#offsets[i], this.bytes[i]);
+        });
+      });
+    } catch (error) {
+      // Whatever went wrong, it may be the buffer's fault.
+      if (to) gpu.free(to);
+      throw error;
+    }
+    return () => this.#read(to as GPUBuffer, stamp);
+  }
+
+  async #read(from: GPUBuffer, stamp: number): Promise<ArrayBuffer[]> {
+    let whole = false;
+    try {
+      await this.gpu.wait(from.mapAsync(MAP_READ));
+      const data = from.getMappedRange();
+      const arrived = new Uint32Array(data, 0, 1)[0];
+      const copies = this.bytes.map((b, i) => data.slice(this.#offsets[i], this.#offsets[i] + b));
+      from.unmap();
+      whole = arrived === stamp;
+      check(whole, 'device', () => 'The GPU did not write the results. Run again.');
+      return copies;
+    } finally {
+      if (whole && !this.#disposed) this.#free.push(from);
+      else this.gpu.free(from);
+    }
   }
 
   dispose(): void {
@@ -70,15 +87,19 @@ export class Staging {
 export async function readBuffer(gpu: Gpu, source: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
   const staging = new Staging(gpu, [bytes]);
   try {
-    const { result, errors } = gpu.watched(() => {
-      const encoder = gpu.device.createCommandEncoder();
-      const read = staging.copy(encoder, [source]);
-      gpu.device.queue.submit([encoder.finish()]);
-      return read;
-    });
-    const [[data]] = await Promise.all([result(), errors]);
+    const read = await staging.copy([source], (append) => submitCopies(gpu, append));
+    const [data] = await read();
     return data;
   } finally {
     staging.dispose();
   }
+}
+
+/** A submission of nothing else. @throws LensletError 'device', 'memory' */
+export function submitCopies(gpu: Gpu, append: (encoder: GPUCommandEncoder) => void): Promise<void> {
+  return gpu.checked(() => {
+    const encoder = gpu.device.createCommandEncoder();
+    append(encoder);
+    gpu.device.queue.submit([encoder.finish()]);
+  });
 }
