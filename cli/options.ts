@@ -7,6 +7,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
  */
 export const BACKENDS = ['wasm', 'webgpu', 'auto', 'reference'] as const;
 export type BackendName = (typeof BACKENDS)[number];
+/** For training. both: each batch is divided between WASM and the GPU. */
+export const TRAINING_BACKENDS = [...BACKENDS, 'both'] as const;
 
 export interface CommonOptions {
   readonly threads?: number;
@@ -35,10 +37,10 @@ export const real =
   };
 
 /** Where a command runs a network: --threads, --backend; and --json. */
-export const withCommon = (command: Command): Command =>
+export const withCommon = (command: Command, backends: readonly string[] = BACKENDS): Command =>
   command
     .option('--threads <n>', 'threads (default: one a core, at most 8)', integer(1, 64))
-    .addOption(new Option('--backend <name>', 'what computes').choices(BACKENDS).default('wasm'))
+    .addOption(new Option('--backend <name>', 'what computes').choices(backends).default('wasm'))
     .option('--json', 'print one JSON document on stdout');
 
 /** The network's architecture for weights that do not name it. */

@@ -63,9 +63,13 @@ export class Watch {
     }
   }
 
-  readonly hooks: Pick<FitOptions, 'onStep' | 'onEpoch' | 'between'> = {
+  readonly hooks: Pick<FitOptions, 'onStep' | 'onEpoch' | 'onRewind' | 'between'> = {
     onStep: (step) => this.#step(step),
     onEpoch: (epoch) => this.#epoch(epoch),
+    onRewind: (step) => {
+      this.#bar.say(`The weights were lost: the run goes on after step ${step}.`);
+      this.#images = this.#loss = 0;
+    },
     between: (position) => this.#between(position),
   };
 

@@ -3,6 +3,9 @@ import type { Tensor, TensorType } from './core/tensor.ts';
 import type { Graph, VariableSpec } from './ir/graph.ts';
 import type { PlanMemory } from './plan/compile.ts';
 
+/** The two of a backend that is WASM and a GPU at once. */
+export type Side = 'wasm' | 'webgpu';
+
 export interface Backend {
   readonly name: 'wasm' | 'webgpu' | 'reference' | 'auto';
   /** Variables can be lost while the backend goes on: long runs keep copies. */
@@ -11,9 +14,10 @@ export interface Backend {
   createStore(): VariableStore;
   /**
    * Plans and loads a graph; its variables are those of the store.
+   * @param side where it shall run as long as that is there, in a backend that has sides
    * @throws LensletError 'memory' when the plan does not fit, 'unknown' when the store lacks a variable
    */
-  load(graph: Graph, store: VariableStore): Promise<Executable>;
+  load(graph: Graph, store: VariableStore, side?: Side): Promise<Executable>;
   dispose(): void;
 }
 
@@ -43,6 +47,11 @@ export interface Executable {
    * 'device' when the GPU was lost
    */
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  /**
+   * The first half of a run, where a device computes beside this thread: resolves when all was handed over. What comes
+   * back, which must be called, waits for the outputs.
+   */
+  start?(feeds: Readonly<Record<string, Tensor>>): Promise<() => Promise<Record<string, Tensor>>>;
   /**
    * One more run with the inputs of the last one; its outputs stay in the backend's memory.
    * @throws LensletError 'unknown' when there was no run yet, 'kernel'

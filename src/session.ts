@@ -1,5 +1,5 @@
 /** A network on a backend: its variables, and the plans made for it, one for each shape and use. */
-import type { Backend, Executable, VariableStore } from './backend.ts';
+import type { Backend, Executable, Side, VariableStore } from './backend.ts';
 import { check, LensletError } from './core/error.ts';
 import { Random } from './core/random.ts';
 import { type Shape, sameShape, showType, sizeOf, type Tensor } from './core/tensor.ts';
@@ -43,17 +43,18 @@ export class Session {
   /**
    * The executable under `key`, built and loaded on first use. Variables it brings along are initialised.
    * @param build appends to an empty graph
+   * @param side of the backend (`Backend.load`)
    */
-  plan(key: string, training: boolean, build: (b: Builder) => void): Promise<Executable> {
+  plan(key: string, training: boolean, build: (b: Builder) => void, side?: Side): Promise<Executable> {
     const known = this.#plans.get(key);
     if (known) return known;
-    const made = this.#load(training, build);
+    const made = this.#load(training, build, side);
     this.#plans.set(key, made);
     made.catch(() => this.#plans.delete(key));
     return made;
   }
 
-  async #load(training: boolean, build: (b: Builder) => void): Promise<Executable> {
+  async #load(training: boolean, build: (b: Builder) => void, side?: Side): Promise<Executable> {
     const graph = new Graph();
     build(new Builder(graph, training));
     for (const { spec } of graph.variables.values()) {
@@ -61,7 +62,7 @@ export class Session {
       this.#store.add(spec);
       await this.#initialise(spec);
     }
-    return this.backend.load(graph, this.#store);
+    return this.backend.load(graph, this.#store, side);
   }
 
   #initialise(spec: VariableSpec): Promise<void> {

@@ -12,7 +12,15 @@ import { type ScheduleName, schedules } from '../../src/train/schedule.ts';
 import { type Data, loadData, partOf, type Split } from '../data.ts';
 import { checkWritable, exists, readBytes, writeAtomic } from '../files.ts';
 import { forClasses, trainable, withSession } from '../network.ts';
-import { type CommonOptions, example, integer, real, withArch, withCommon } from '../options.ts';
+import {
+  type CommonOptions,
+  example,
+  integer,
+  real,
+  TRAINING_BACKENDS,
+  withArch,
+  withCommon,
+} from '../options.ts';
 import { duration } from '../progress.ts';
 import { grouped, percent, print, printJson } from '../table.ts';
 import { TrainingLog } from '../training-log.ts';
@@ -20,7 +28,8 @@ import { Watch } from '../watch.ts';
 
 type OptimizerName = 'sgd' | 'adam' | 'adamw';
 
-interface TrainOptions extends CommonOptions {
+interface TrainOptions extends Omit<CommonOptions, 'backend'> {
+  readonly backend: (typeof TRAINING_BACKENDS)[number];
   readonly data?: string;
   readonly validation?: number | 'test';
   readonly epochs: number;
@@ -84,7 +93,7 @@ export function trainCommand(program: Command): void {
     .option('--resume', 'go on from the checkpoint; the other options must be the same')
     .option('--out <file>', 'weights (default: <model>.safetensors)')
     .option('--log <file>', 'CSV, a row an epoch');
-  withCommon(withArch(command)).action(run);
+  withCommon(withArch(command), TRAINING_BACKENDS).action(run);
   example(
     command,
     'lenslet train lenet5-modern --data data/mnist --epochs 20 --augment --checkpoint run.ckpt',
@@ -115,7 +124,8 @@ async function run(name: string, options: TrainOptions): Promise<void> {
       : setAside(data, options.validation, options.seed);
   const network = { model: weights ? model : forClasses(model, train.classes), weights };
   const log = await TrainingLog.open(options.log, !!options.resume);
-  await withSession(network, options, async (session) => {
+  const backend = options.backend === 'both' ? 'auto' : options.backend;
+  await withSession(network, { ...options, backend }, async (session) => {
     const watch = new Watch(log, options.checkpoint && checkpoint, options.saveEvery);
     const settings = fitOptions(options, train, validation, saved);
     watch.begin(settings);
@@ -173,18 +183,19 @@ function fitOptions(
     lr: o.lr ?? USUAL_RATE[o.optimizer],
     optimizer: optimizers[o.optimizer](o),
     augment: o.augment ? augmentationFor(train.channels) : undefined,
+    split: o.backend === 'both',
   };
 }
 
 /** How the weights came about, kept in their file. */
-const recipeOf = (o: TrainOptions, f: FitOptions, { epochs, steps }: FitReport) => ({
+const recipeOf = (o: TrainOptions, f: FitOptions, { epochs, steps, share }: FitReport) => ({
   images: f.train.count,
   validation: o.validation === 'test' ? 'test' : (f.validation?.count ?? 0),
   ...{ epochs: f.epochs, batch: f.batch, lr: f.lr, schedule: f.schedule, seed: f.seed },
   optimizer: f.optimizer.name,
   augment: !!o.augment,
   patience: f.patience,
-  steps,
+  ...{ steps, share },
   result: epochs.at(-1),
 });
 
@@ -218,11 +229,11 @@ function finished(
   { out }: Places,
   options: TrainOptions,
 ): void {
-  const { reason, epochs, steps } = report;
+  const { reason, epochs, steps, share } = report;
   const { seconds } = watch;
   if (options.json) {
     const { parameters, model } = session;
-    printJson({ model: model.name, parameters, reason, steps, seconds, out, epochs });
+    printJson({ model: model.name, parameters, reason, steps, share, seconds, out, epochs });
     return;
   }
   const last = epochs.at(-1);

@@ -2,12 +2,12 @@
  * WASM and WebGPU as one backend: every plan runs where it was measured to be faster, and what the GPU loses is done
  * again, or goes on, on WASM.
  */
-import type { Backend, Executable, VariableStore } from '../backend.ts';
+import type { Backend, Executable, Side, VariableStore } from '../backend.ts';
 import { check, type LensletError } from '../core/error.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { WasmBackend } from '../wasm/index.ts';
 import { HybridExecutable } from './executable.ts';
-import { HybridStore, type Side } from './store.ts';
+import { HybridStore } from './store.ts';
 
 /** What the GPU's backend says beyond the others. */
 export interface GpuBackend extends Backend {
@@ -27,6 +27,7 @@ export interface Choice {
     | 'short'
     | 'no GPU'
     | 'software GPU'
+    /** The other side has no room for it, or refused it. */
     | 'does not fit';
   /** Milliseconds of a run with its inputs and outputs, where measured. */
   readonly wasm?: number;
@@ -91,13 +92,13 @@ export class HybridBackend implements Backend {
     return store;
   }
 
-  async load(graph: Graph, store: VariableStore): Promise<Executable> {
+  async load(graph: Graph, store: VariableStore, side?: Side): Promise<Executable> {
     check(
       store instanceof HybridStore,
       'value',
       () => 'The variables live in another backend; create the store with this one.',
     );
-    return HybridExecutable.create(graph, store, this);
+    return HybridExecutable.create(graph, store, this, side);
   }
 
   dispose(): void {

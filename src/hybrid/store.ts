@@ -1,10 +1,8 @@
 /** Variables that live on the processor and, where a plan runs there, on the GPU: each side knows what it holds. */
-import type { VariableStore } from '../backend.ts';
+import type { Side, VariableStore } from '../backend.ts';
 import { LensletError } from '../core/error.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { VariableSpec } from '../ir/graph.ts';
-
-export type Side = 'wasm' | 'webgpu';
 
 export class HybridStore implements VariableStore {
   /** Sides that hold the value of a variable; none: it was lost with the GPU. */
@@ -61,9 +59,9 @@ export class HybridStore implements VariableStore {
    */
   async bring(names: Iterable<string>, to: Side): Promise<void> {
     const target = this.side(to);
-    for (const name of names) {
+    const copy = async (name: string): Promise<void> => {
       const holders = this.#holders.get(name);
-      if (holders?.has(to)) continue;
+      if (holders?.has(to)) return;
       const spec = this.specs.get(name);
       if (spec && !target.specs.has(name)) target.add(spec);
       if (holders?.size === 0) {
@@ -72,10 +70,11 @@ export class HybridStore implements VariableStore {
           `"${name}" was lost with the GPU: load weights or a checkpoint, and go on.`,
         );
       }
-      if (!holders) continue;
+      if (!holders) return;
       await target.write(name, await this.side(to === 'wasm' ? 'webgpu' : 'wasm').read(name));
       holders.add(to);
-    }
+    };
+    await Promise.all([...names].map(copy));
   }
 
   /** A run on that side gave these variables new values. */

@@ -13,6 +13,8 @@ export interface Progress {
   readonly step: number;
   /** What has been measured: reports of finished epochs, sums of the current one. */
   readonly history: unknown;
+  /** Of every batch, the share that WASM computes and not the GPU, where batches are divided. */
+  readonly share?: number;
 }
 
 /** Prefix of the weights that did best so far, beside the current ones. */
@@ -72,7 +74,9 @@ export async function loadCheckpoint(
 function parseProgress(text: string): Progress {
   try {
     const p = JSON.parse(text) as Progress;
-    if ([p.epoch, p.batch, p.step].every((n) => Number.isInteger(n) && n >= 0)) return p;
+    const { share = 1 } = p;
+    const counts = [p.epoch, p.batch, p.step].every((n) => Number.isInteger(n) && n >= 0);
+    if (counts && share >= 0 && share <= 1) return p;
   } catch {
     // Falls through to the error below.
   }

@@ -11,6 +11,7 @@ import { loadCheckpoint, type Progress, saveCheckpoint, type Weights } from './c
 import { type Evaluation, evaluate, fitToModel } from './evaluate.ts';
 import type { Optimizer } from './optimizer.ts';
 import { type ScheduleName, schedules } from './schedule.ts';
+import { SplitTrainer } from './split.ts';
 import { Trainer } from './trainer.ts';
 
 /** What makes a run what it is: equal options give equal weights, bit for bit. Plain data. */
@@ -31,6 +32,8 @@ export interface FitOptions extends RunOptions {
   readonly validation?: ImageSet;
   readonly optimizer: Optimizer;
   readonly augment?: Augmentation;
+  /** Divide each batch between WASM and the GPU, in a backend that is both: see `SplitTrainer`. */
+  readonly split?: boolean;
   /** Continue from a checkpoint of a run with equal options. */
   readonly checkpoint?: Uint8Array;
   onStep?(report: StepReport): void;
@@ -75,6 +78,8 @@ export interface FitReport {
   readonly reason: 'finished' | 'stopped' | 'early-stop';
   readonly epochs: readonly EpochReport[];
   readonly steps: number;
+  /** Of every batch, what WASM computed and not the GPU, where batches were divided. */
+  readonly share?: number;
 }
 
 /** What a run has measured; part of its checkpoints. */
@@ -130,7 +135,7 @@ function checkOptions(session: Session, o: FitOptions): void {
 const ANCHOR_STEPS = 50;
 
 class Run {
-  readonly #trainer: Trainer;
+  readonly #trainer: Trainer | SplitTrainer;
   readonly #train: ImageSet;
   readonly #perEpoch: number;
   #epoch = 0;
@@ -147,13 +152,14 @@ class Run {
     readonly session: Session,
     readonly options: FitOptions,
   ) {
-    this.#trainer = new Trainer(session, options.optimizer, options.seed);
+    const Made = options.split ? SplitTrainer : Trainer;
+    this.#trainer = new Made(session, options.optimizer, options.seed);
     this.#train = fitToModel(session, options.train);
     this.#perEpoch = Math.ceil(this.#train.count / options.batch);
   }
 
   get #identity() {
-    const { epochs, batch, lr, schedule, seed, patience, optimizer, train, validation, augment } =
+    const { epochs, batch, lr, schedule, seed, patience, optimizer, train, validation, augment, split } =
       this.options;
     const data = [train.count, validation?.count ?? 0];
     return {
@@ -166,6 +172,7 @@ class Run {
       optimizer: optimizer.name,
       data,
       augment: !!augment,
+      ...(split && { split }),
     };
   }
 
@@ -182,6 +189,7 @@ class Run {
     this.#batch = progress.batch;
     this.#step = progress.step;
     this.#history = progress.history as History;
+    if (this.#trainer instanceof SplitTrainer) this.#trainer.share = progress.share ?? null;
   }
 
   async go(): Promise<FitReport> {
@@ -247,7 +255,8 @@ class Run {
   }
 
   #position(): Position {
-    const progress = { epoch: this.#epoch, batch: this.#batch, step: this.#step, history: this.#history };
+    const place = { epoch: this.#epoch, batch: this.#batch, step: this.#step, history: this.#history };
+    const progress = { ...place, ...this.#share };
     const checkpoint = async () => {
       const bytes = await saveCheckpoint(this.session, progress, this.#best, this.#identity);
       if (this.session.backend.mayLose) [this.#anchor, this.#anchorStep] = [bytes, progress.step];
@@ -273,6 +282,8 @@ class Run {
     this.#history = { epochs: [...epochs, report], loss: 0, correct: 0, images: 0 };
     if (this.options.patience && measured && this.#epochsSinceBest() === 0)
       this.#best = await this.session.stateDict();
+    // No epoch is reported twice.
+    await this.#anchorHere();
     await onEpoch?.(report, measured);
   }
 
@@ -292,6 +303,11 @@ class Run {
     if (reason === 'early-stop' && this.#best) await this.session.loadStateDict(this.#best);
     // What was read is kept where it cannot be lost.
     else if (this.session.backend.mayLose) await this.session.stateDict();
-    return { reason, epochs: this.#history.epochs, steps: this.#step };
+    return { reason, epochs: this.#history.epochs, steps: this.#step, ...this.#share };
+  }
+
+  get #share(): { share?: number } {
+    const share = this.#trainer instanceof SplitTrainer ? this.#trainer.share : null;
+    return share === null ? {} : { share };
   }
 }

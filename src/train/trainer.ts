@@ -33,10 +33,29 @@ export function buildStep(
   shape: Shape,
   labelShape: Shape = [],
 ): Map<string, Value> {
+  const hyper = b.graph.input('hyper', { dtype: 'f32', shape: [2] });
+  const grads = buildGradients(b, model, shape, labelShape);
+  for (const [name, gradient] of grads) {
+    const { value } = b.graph.variables.get(name) as { value: Value };
+    optimizer.apply(b, name, value, gradient, hyper);
+  }
+  return grads;
+}
+
+/**
+ * Appends the step without the updates of the parameters: inputs "x", "labels" and, where needed, "seed"; outputs
+ * "loss" and "correct".
+ * @returns the gradients by parameter name
+ */
+export function buildGradients(
+  b: Builder,
+  model: Model,
+  shape: Shape,
+  labelShape: Shape = [],
+): Map<string, Value> {
   const { graph } = b;
   const x = graph.input('x', { dtype: 'f32', shape });
   const labels = graph.input('labels', { dtype: 'i32', shape: [shape[0], ...labelShape] });
-  const hyper = graph.input('hyper', { dtype: 'f32', shape: [2] });
   const scores = model.build(b, x);
   const loss = modelLoss(model, b, scores, labels);
   graph.output('loss', loss);
@@ -49,9 +68,7 @@ export function buildStep(
   const byName = new Map<string, Value>();
   for (const { spec, value } of parameters) {
     const gradient = grads.get(value);
-    if (!gradient) continue;
-    byName.set(spec.name, gradient);
-    optimizer.apply(b, spec.name, value, gradient, hyper);
+    if (gradient) byName.set(spec.name, gradient);
   }
   return byName;
 }
@@ -91,13 +108,18 @@ export class Trainer {
       feeds.seed = tensor([1], new Int32Array([new Random(this.seed).at('step', step).key]));
     }
     const { loss, correct } = await executable.run(feeds);
-    check(
-      Number.isFinite(loss.data[0]),
-      'value',
-      () =>
-        `Training diverged: the loss of step ${step} is ${loss.data[0]}. Start again with a lower learning rate than ${lr}, ` +
-        'and check the data for values that are not finite.',
-    );
+    checkLoss(loss.data[0], lr, step);
     return { loss: loss.data[0], correct: correct.data[0] };
   }
+}
+
+/** @throws LensletError 'value' when the loss of a step is no number any more */
+export function checkLoss(loss: number, lr: number, step: number): void {
+  check(
+    Number.isFinite(loss),
+    'value',
+    () =>
+      `Training diverged: the loss of step ${step} is ${loss}. Start again with a lower learning rate than ${lr}, ` +
+      'and check the data for values that are not finite.',
+  );
 }

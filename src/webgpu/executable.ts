@@ -15,6 +15,8 @@ import type { WebgpuStore } from './store.ts';
 const USAGE = Usage.STORAGE | Usage.COPY_SRC | Usage.COPY_DST;
 const padded = (bytes: number): number => Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN);
 
+type Feeds = Readonly<Record<string, Tensor>>;
+
 export class WebgpuExecutable implements Executable {
   readonly inputs: ReadonlyMap<string, TensorType>;
   readonly outputs: ReadonlyMap<string, TensorType>;
@@ -94,7 +96,16 @@ export class WebgpuExecutable implements Executable {
       this.gpu.device.queue.writeBuffer(this.#bufferOf(s), 0, data as Float32Array<ArrayBuffer>);
   }
 
-  async run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+  async run(feeds: Feeds): Promise<Record<string, Tensor>> {
+    return (await this.#start(feeds))();
+  }
+
+  /** All submissions are handed over at once: nothing is left to do here while they run. */
+  start(feeds: Feeds): Promise<() => Promise<Record<string, Tensor>>> {
+    return this.#start(feeds, Number.POSITIVE_INFINITY);
+  }
+
+  async #start(feeds: Feeds, ahead?: number): Promise<() => Promise<Record<string, Tensor>>> {
     this.#checkAlive();
     checkFeeds(this.inputs, feeds);
     const read = await this.gpu.exclusive(async () => {
@@ -103,9 +114,9 @@ export class WebgpuExecutable implements Executable {
           this.#write(this.plan.storageOf(value), feeds[name]);
       });
       await errors;
-      return this.#staging.copy(this.#sources(), (append) => this.#execute(append));
+      return this.#staging.copy(this.#sources(), (append) => this.#execute(append, ahead));
     });
-    return this.#tensors(await read());
+    return async () => this.#tensors(await read());
   }
 
   async replay(): Promise<void> {
@@ -128,12 +139,12 @@ export class WebgpuExecutable implements Executable {
   }
 
   /** Prologue where variables were written from outside, then the steps. */
-  async #execute(append?: (encoder: GPUCommandEncoder) => void): Promise<void> {
+  async #execute(append?: (encoder: GPUCommandEncoder) => void, ahead?: number): Promise<void> {
     this.#checkAlive();
     if (this.#version !== this.store.version) await this.#prologue.run();
     this.#version = this.store.version;
     try {
-      await this.#program.run(append);
+      await this.#program.run(append, ahead);
     } finally {
       // Variables change even when something failed half-way: prologues of others that read them run again.
       if (this.plan.graph.updates.size) this.#version = ++this.store.version;

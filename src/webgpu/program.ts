@@ -33,7 +33,7 @@ const FIRST_MACS = 2 ** 30;
 /** Wanted and largest time of a submission. */
 const GOOD_MS = 25;
 const LONG_MS = 50;
-/** Submissions handed over before the first of them must be done. */
+/** So few submissions are under way that a page can draw between them. */
 const AHEAD = 2;
 
 export class Program {
@@ -43,6 +43,8 @@ export class Program {
   #baseOffsets = new Map<number, number>();
   /** Runs until the cut is decided: warm up, time the whole, time each step where that was long. */
   #phase: 'warm up' | 'whole' | 'steps' | 'decided' = 'warm up';
+  /** Milliseconds of a run as it was handed over first. */
+  #whole = 0;
 
   private constructor(
     private readonly gpu: Gpu,
@@ -121,9 +123,10 @@ export class Program {
 
   /**
    * Runs all steps once. Resolves when the last submission was handed over, which `append` may add copies to.
+   * @param ahead submissions handed over before the first of them must be done
    * @throws LensletError 'device', 'memory', 'kernel'
    */
-  async run(append: (encoder: GPUCommandEncoder) => void = () => {}): Promise<void> {
+  async run(append: (encoder: GPUCommandEncoder) => void = () => {}, ahead = AHEAD): Promise<void> {
     const { queue } = this.gpu.device;
     const timed = this.#phase === 'steps';
     const submissions = timed ? this.pieces.map((p) => [p]) : this.#submissions;
@@ -131,10 +134,10 @@ export class Program {
     const errors: Promise<void>[] = [];
     const times = new Array<number>(this.dispatches.length).fill(0);
     const start = performance.now();
-    const waits = this.#phase !== 'decided' || submissions.length > AHEAD;
+    const waits = this.#phase !== 'decided' || submissions.length > ahead;
     // Without any step there is still something to append to.
     for (const [i, pieces] of (submissions.length ? submissions : [[]]).entries()) {
-      if (i >= AHEAD) await done[i - AHEAD];
+      if (i >= ahead) await done[i - ahead];
       const before = performance.now();
       errors.push(this.#submit(pieces, i >= submissions.length - 1 ? append : null));
       if (!waits) continue;
@@ -172,9 +175,13 @@ export class Program {
     }
     if (this.#phase === 'whole' && ms > GOOD_MS) {
       this.#phase = 'steps';
+      this.#whole = ms;
       return;
     }
-    this.#submissions = cut(this.dispatches, times, GOOD_MS, LONG_MS);
+    // One by one they take longer than together, by the way to the device and back.
+    const sum = times.reduce((a, b) => a + b, 0);
+    const costs = times.map((t) => t * Math.min(1, this.#whole / sum || 0));
+    this.#submissions = cut(this.dispatches, costs, GOOD_MS, LONG_MS);
     await this.gpu.checked(() => this.#place());
     this.#phase = 'decided';
   }

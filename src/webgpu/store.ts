@@ -46,11 +46,13 @@ export class WebgpuStore implements VariableStore {
       () => `"${name}" is f32[${shape.join('×')}]; ${showType(value)} was given.`,
     );
     checkData(`"${name}"`, value);
-    await this.gpu.exclusive(async () => {
+    // Later work need not wait for the errors of this one: it is done in order.
+    const { errors } = await this.gpu.exclusive(async () => {
       const { queue } = this.gpu.device;
-      await this.gpu.checked(() => queue.writeBuffer(buffer, 0, value.data as Float32Array<ArrayBuffer>));
       this.version++;
+      return this.gpu.watched(() => queue.writeBuffer(buffer, 0, value.data as Float32Array<ArrayBuffer>));
     });
+    await errors;
   }
 
   /** @throws LensletError 'shape' when a graph knows a variable of this name with another shape */

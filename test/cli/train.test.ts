@@ -160,3 +160,19 @@ test('predict says what is wrong with a picture', async () => {
   const empty = await lenslet(['predict', blank, '--model', weights]);
   expect([empty.status, empty.stderr]).toEqual([1, expect.stringMatching(/blank\.png: No digit was found/)]);
 });
+
+test('divided batches tell how they were divided; other commands divide nothing', async () => {
+  // Quicker without a GPU in software.
+  const none = { VK_ICD_FILENAMES: '/none', VK_DRIVER_FILES: '/none' };
+  const args = ['--data', digits, '--epochs', '1', '--backend', 'both', '--json'];
+  const out = join(folder, 'both.safetensors');
+  const { status, stdout } = await lenslet(['train', 'lenet5-modern', ...args, '--out', out], { env: none });
+  expect(status).toBe(0);
+  const { steps, share } = JSON.parse(stdout);
+  expect(steps).toBe(23);
+  expect(share).toBeGreaterThan(0);
+  expect(share).toBeLessThanOrEqual(1);
+  const { training } = parseSafetensors(readFileSync(out)).metadata;
+  expect(JSON.parse(training!)).toMatchObject({ share });
+  expect((await lenslet(['eval', weights, ...args])).stderr).toMatch(/'both' is invalid/);
+});

@@ -1,4 +1,4 @@
-/** A GPU for tests: the WASM backend behind the GPU's interface, that can be slow, and lost at any time. */
+/** A GPU for tests: the WASM backend behind the GPU's interface, that can be slow, refuse work, be lost at any time. */
 import type { Executable, VariableStore } from '../../src/backend.ts';
 import { LensletError } from '../../src/core/error.ts';
 import type { GpuBackend } from '../../src/hybrid/index.ts';
@@ -10,6 +10,8 @@ export class FakeGpu implements GpuBackend {
   lost: LensletError | null = null;
   /** Runs so far. */
   runs = 0;
+  /** What loading a plan, or the end of a run, throws. */
+  refusal: { readonly load?: LensletError; readonly run?: LensletError } = {};
 
   constructor(
     private readonly wasm: WasmBackend,
@@ -34,6 +36,7 @@ export class FakeGpu implements GpuBackend {
 
   async load(graph: Graph, store: VariableStore): Promise<Executable> {
     this.#check();
+    if (this.refusal.load) throw this.refusal.load;
     const executable = await this.wasm.load(graph, stores.get(store) ?? store);
     const run: Executable['run'] = async (feeds) => {
       this.#check();
@@ -41,6 +44,7 @@ export class FakeGpu implements GpuBackend {
       if (this.delay) await new Promise((resolve) => setTimeout(resolve, this.delay));
       const result = await executable.run(feeds);
       this.#check();
+      if (this.refusal.run) throw this.refusal.run;
       return result;
     };
     return new Proxy(this.#guard(executable, ['replay', 'results', 'profile']), {

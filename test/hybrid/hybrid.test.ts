@@ -135,6 +135,30 @@ describe('a lost GPU', () => {
     await session.dispose();
   });
 
+  it('is not noticed by a replay either', async () => {
+    const gpus: FakeGpu[] = [];
+    const backend = hybrid(
+      () => {
+        gpus.push(new FakeGpu(behind));
+        return gpus.at(-1)!;
+      },
+      { use: 'webgpu' },
+    );
+    const session = await Session.create(lenet5Modern, backend, { seed: 4 });
+    const executable = await session.inference(x.shape, []);
+    const wanted = await executable.run({ x });
+    for (let i = 1; i <= 2; i++) {
+      gpus.at(-1)!.lose();
+      await executable.replay();
+      expect(await executable.results()).toEqual(wanted);
+      // The GPU that was opened instead.
+      await executable.replay();
+      expect(await executable.results()).toEqual(wanted);
+      expect(gpus.map((g) => g.runs)).toEqual(Array(i + 1).fill(1));
+    }
+    await session.dispose();
+  });
+
   it('is an error for steps made by hand, and the session goes on from loaded weights', async () => {
     const backend = hybrid(() => new FakeGpu(behind, undefined, 0, 3), { use: 'webgpu' });
     const session = await Session.create(lenet5Modern, backend, { seed: 1 });
@@ -148,6 +172,56 @@ describe('a lost GPU', () => {
     await session.loadStateDict(before);
     expect((await session.infer(x)).scores.data.every(Number.isFinite)).toBe(true);
     await session.dispose();
+  });
+});
+
+describe('a GPU that refuses', () => {
+  const full = new LensletError('memory', 'The GPU has not enough memory.');
+  const wrong = new LensletError('kernel', 'The GPU refused.');
+
+  for (const refusal of [{ load: full }, { load: wrong }, { run: full }, { run: wrong }]) {
+    const [[when, { code }]] = Object.entries(refusal);
+    it(`an inference (${code} at ${when}) is answered on WASM, now and later`, async () => {
+      const gpu = new FakeGpu(behind);
+      const backend = hybrid(() => gpu, { use: 'webgpu' });
+      const session = await Session.create(lenet5Modern, backend, { seed: 4 });
+      const before = wasm.usedBytes;
+      const wanted = await session.infer(many);
+      gpu.refusal = refusal;
+      for (let i = 0; i < 3; i++) await session.infer(x);
+      expect([...backend.choices.values()].at(-1)).toEqual({ side: 'wasm', why: 'does not fit' });
+      gpu.refusal = {};
+      expect(await session.infer(many)).toEqual(wanted);
+      expect(wasm.usedBytes).toBeGreaterThan(before);
+      await session.dispose();
+    });
+  }
+
+  it('training that does not fit goes on on WASM', async () => {
+    const gpu = new FakeGpu(behind);
+    gpu.refusal = { load: full };
+    const onGpu = await trainResidual(hybrid(() => gpu, { use: 'webgpu' }));
+    expect(onGpu).toEqual(await trainResidual(wasm));
+    expect(gpu.runs).toBe(0);
+  });
+
+  it('a step that was refused half-way counts as lost: the run goes back to a copy', async () => {
+    const gpus: FakeGpu[] = [];
+    const backend = hybrid(
+      () => {
+        const gpu = new FakeGpu(behind);
+        gpus.push(gpu);
+        return gpu;
+      },
+      { use: 'webgpu' },
+    );
+    const undisturbed = await trainResidual(wasm);
+    const { rewinds, ...found } = await trainResidual(backend, (step) => {
+      if (step === 2 && gpus.length === 1) gpus[0]!.refusal = { run: wrong };
+    });
+    expect(rewinds).toEqual([0]);
+    expect(gpus.length).toBe(2);
+    expect(found).toMatchObject({ weights: undisturbed.weights, losses: undisturbed.losses });
   });
 });
 

@@ -6,7 +6,7 @@ import type { WebgpuBackend } from '../../src/webgpu/index.ts';
 import { createBackend } from '../../workers/node.ts';
 import { createWebgpuBackend } from '../../workers/node-webgpu.ts';
 import { randomTensor, webgpuBackend } from '../op.ts';
-import { countBuffers, expectFlat, smallNet } from './leaks.ts';
+import { convNet, countBuffers, expectFlat } from './leaks.ts';
 
 const AMOUNT = { inferences: 200, steps: 50 };
 const found = (await webgpuBackend()) !== null;
@@ -28,8 +28,8 @@ describe.skipIf(!found)('on a GPU', () => {
   it('a failed run leaves no buffer, and the next one is right', async () => {
     const gpu = await createWebgpuBackend();
     const buffers = countBuffers(gpu.device);
-    const session = await Session.create(smallNet, gpu, { seed: 1 });
-    const x = randomTensor('x', [2, ...smallNet.input]);
+    const session = await Session.create(convNet, gpu, { seed: 1 });
+    const x = randomTensor('x', [2, ...convNet.input]);
     const { scores } = await session.infer(x);
     const before = buffers();
     for (let i = 0; i < 5; i++) {
