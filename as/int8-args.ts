@@ -24,9 +24,8 @@ export const enum Int8PackArgs {
   LENGTH = 44,
   /** Of all scales. */
   FACTOR = 48,
-  /** INT8_PACK: neighbouring pixels that are computed as one, and by how many numbers of a run they lie apart. */
-  PIXELS = 52,
-  SHIFT = 56,
+  /** INT8_PACK: for lanes that are pixels, see `Int8ConvArgs.PIXEL_LANES`. */
+  PIXEL_LANES = 52,
 }
 
 /** What a convolution of bytes and its end are made of; INT8_CONV and INT8_WINOGRAD share all words up to PANELS. */
@@ -70,6 +69,10 @@ export const enum Int8ConvArgs {
   PANELS = 152,
   /** 1: no activation but ReLU, bytes, and nothing before rounding leaves ±2²¹: the type's limits clamp. */
   SATURATES = 156,
+  /** INT8_CONV: one channel, unit steps in a row; lanes are pixels, not output channels. */
+  PIXEL_LANES = 160,
+  /** INT8_CONV: 2 where Y is the maxima of 2 × 2 pixels of the OH × OW, both even; else 1. */
+  POOL = 164,
 }
 
 /** Y = X / SCALE + ZERO, rounded to even; X [N][C][PIXELS] f32 to [N][PIXELS][C], or back. One tile is ROWS pixels. */

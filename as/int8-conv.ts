@@ -3,7 +3,7 @@
  * row of taps is one run of KW·C neighbouring numbers, so that nothing has to be gathered. Linear layers are 1×1.
  */
 import { Int8ConvArgs, Int8Type } from './int8-args';
-import { dotPanel } from './int8-gemm';
+import { dotPanel, dotPixels, poolSums } from './int8-gemm';
 import { HEAD } from './int8-pack';
 import { endPixels, loadEnd } from './int8-requantize';
 import { widen } from './int8-simd';
@@ -72,17 +72,25 @@ export function int8Conv(cmd: usize, tile: i32, scratch: usize): void {
     from, load<usize>(cmd, Int8ConvArgs.X) + <usize>image * h * w * c, xType, xZero, c, h, w,
     oy0 * sh - load<i32>(cmd, Int8ConvArgs.PT), height, ox0 * sw - load<i32>(cmd, Int8ConvArgs.PL), width,
   );
-  const pixels = pixelOffsets(scratch, oy1 - oy0, ox1 - ox0, sh * width * c, sw * c);
+  const rowCount = oy1 - oy0, columnCount = ox1 - ox0;
+  const lanes = load<i32>(cmd, Int8ConvArgs.PIXEL_LANES), pool = load<i32>(cmd, Int8ConvArgs.POOL);
+  const pixels = lanes ? 0 : pixelOffsets(scratch, rowCount, columnCount, sh * width * c, sw * c);
   // Taps that lie apart are runs of their own.
   const apart = dw > 1, length = apart ? c : kw * c, pairs = (length + 1) >> 1;
-  const a = load<usize>(cmd, Int8ConvArgs.A), weights = a + panels * HEAD;
-  const panelBytes = <usize>kh * (apart ? kw : 1) * pairs << 5, rowStep = <usize>dh * width * c << 1;
-  const y = <usize>(image * oh + oy0) * ow + ox0;
+  const a = load<usize>(cmd, Int8ConvArgs.A), weights = a + panels * HEAD, sums = scratch + SUMS;
+  const panelBytes = <usize>kh * (apart ? kw : 1) * pairs << (lanes ? 7 : 5), rowStep = <usize>dh * width * c << 1;
+  const sumColumns = lanes ? (columnCount + 7) & ~7 : columnCount;
+  const y = <usize>(image * (oh / pool) + oy0 / pool) * (ow / pool) + ox0 / pool;
   for (let p = p0; p < p1; p++) {
-    const sums = scratch + SUMS, panel = weights + p * panelBytes;
-    if (apart) dotTaps(panel, from, scratch, pixels, kh, kw, pairs, rowStep, <usize>dw * c << 1, sums);
-    else dotPanel(panel, from, scratch, pixels, kh, pairs, rowStep, sums, 32);
-    endPanel(cmd, scratch + END, a + p * HEAD, p << 3, sums, y, oy1 - oy0, ox1 - ox0);
+    const panel = weights + p * panelBytes, count = min(8, m - (p << 3));
+    if (lanes) {
+      dotPixels(panel, from, <usize>sh * width << 1, rowStep, rowCount, sumColumns, kh, pairs, count, pool > 1, sums);
+    } else {
+      if (apart) dotTaps(panel, from, scratch, pixels, kh, kw, pairs, rowStep, <usize>dw * c << 1, sums);
+      else dotPanel(panel, from, scratch, pixels, kh, pairs, rowStep, sums, 32);
+      if (pool > 1) poolSums(sums, rowCount, columnCount);
+    }
+    endPanel(cmd, scratch + END, a + p * HEAD, p << 3, sums, sumColumns / pool, y, rowCount / pool, columnCount / pool, ow / pool);
   }
 }
 
@@ -110,13 +118,14 @@ function dotTaps(
   }
 }
 
-/** Ends a panel's sums of a tile whose first pixel is number `pixel` of all. */
+/** Ends a panel's sums [rows][sumColumns][8] of a tile whose first pixel is number `pixel` of all, `width` in a row of Y. */
 function endPanel(
-  cmd: usize, table: usize, head: usize, channel: i32, sums: usize, pixel: usize, rows: i32, columns: i32,
+  cmd: usize, table: usize, head: usize, channel: i32, sums: usize, sumColumns: i32, pixel: usize, rows: i32, columns: i32,
+  width: i32,
 ): void {
   const y = load<usize>(cmd, Int8ConvArgs.Y), residual = load<usize>(cmd, Int8ConvArgs.RESIDUAL);
   const count = min(8, m - channel);
-  for (let r = 0; r < rows; r++, pixel += ow, sums += <usize>columns << 5) {
+  for (let r = 0; r < rows; r++, pixel += width, sums += <usize>sumColumns << 5) {
     const at = pixel * m + channel;
     endPixels(table, head, sums, columns, y + at * yBytes, residual ? residual + at : 0, m, count);
   }

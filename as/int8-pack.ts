@@ -9,39 +9,33 @@ import { Int8PackArgs } from './int8-args';
 @inline
 export const HEAD: usize = 64;
 
-/**
- * @param all rows, M a pixel
- * @param shift the sums are 2 to this power times what they stand for
- */
-function packHead(cmd: usize, m: i32, all: i32, panel: i32, head: usize, shift: i32): void {
+/** @param shift the sums are 2 to this power times what they stand for */
+function packHead(cmd: usize, m: i32, panel: i32, head: usize, shift: i32): void {
   const factor = load<f32>(cmd, Int8PackArgs.FACTOR), unit: f32 = 1 / <f32>(1 << shift);
   const bias = load<usize>(cmd, Int8PackArgs.BIAS), scale = load<usize>(cmd, Int8PackArgs.SCALE);
   for (let i = 0; i < 8; i++, head += 4) {
-    const isRow = (panel << 3) + i < all, row = ((panel << 3) + i) % m;
+    const row = (panel << 3) + i, isRow = row < m;
     store<i32>(head, bias && isRow ? load<i32>(bias + (row << 2)) << shift : 0);
     store<f32>(head, isRow ? load<f32>(scale + (row << 2)) * factor * unit : 0, 32);
   }
 }
 
-/**
- * A panel for INT8_CONV: [run][pair][8][2]. Rows are the output channels of PIXELS neighbouring pixels; those of later
- * pixels begin later in a run.
- */
+/** A panel for INT8_CONV: [run][pair][8][2], or with lanes of pixels [4][run][pair][2][4][2], the last but one all the same. */
 export function int8Pack(cmd: usize, panel: i32): void {
   const m = load<i32>(cmd, Int8PackArgs.M), runs = load<i32>(cmd, Int8PackArgs.RUNS);
-  const length = load<i32>(cmd, Int8PackArgs.LENGTH), shift = load<i32>(cmd, Int8PackArgs.SHIFT);
-  const pixels = load<i32>(cmd, Int8PackArgs.PIXELS), all = m * pixels;
-  const pairs = (length + (pixels - 1) * shift + 1) >> 1;
+  const length = load<i32>(cmd, Int8PackArgs.LENGTH), pairs = (length + 1) >> 1;
+  const lanes = load<i32>(cmd, Int8PackArgs.PIXEL_LANES), panelBytes = <usize>runs * pairs << (lanes ? 7 : 5);
   const out = load<usize>(cmd, Int8PackArgs.OUT), x = load<usize>(cmd, Int8PackArgs.X);
-  packHead(cmd, m, all, panel, out + panel * HEAD, 0);
-  let to = out + ((all + 7) >> 3) * HEAD + (<usize>panel * runs * pairs << 5);
-  for (let run = 0; run < runs; run++) {
-    for (let i = 0; i < pairs << 1; i += 2, to += 32) {
-      for (let r = 0; r < 8; r++) {
-        const row = (panel << 3) + r, at = i - (row / m) * shift, from = x + (<usize>(row % m) * runs + run) * length + at;
-        store<i16>(to + (r << 2), row < all && at >= 0 && at < length ? <i16>load<i8>(from) : 0);
-        store<i16>(to + (r << 2), row < all && at >= -1 && at + 1 < length ? <i16>load<i8>(from, 1) : 0, 2);
-      }
+  packHead(cmd, m, panel, out + panel * HEAD, 0);
+  const to = out + ((m + 7) >> 3) * HEAD + panel * panelBytes;
+  for (let r = 0; r < 8; r++) {
+    const row = (panel << 3) + r, from = x + <usize>row * runs * length;
+    for (let i = 0; i < runs * pairs; i++) {
+      const k = (i % pairs) << 1, at = from + <usize>(i / pairs) * length + k;
+      const first = row < m ? <i32>load<i8>(at) : 0, second = row < m && k + 1 < length ? <i32>load<i8>(at, 1) : 0;
+      const pair = (first & 0xffff) | (second << 16);
+      if (lanes) v128.store(to + (<usize>((r >> 1) * runs * pairs + i) << 5) + ((r & 1) << 4), i32x4.splat(pair));
+      else store<i32>(to + (<usize>i << 5) + (r << 2), pair);
     }
   }
 }
@@ -62,7 +56,7 @@ function transform(to: usize, toStep: usize, a: i32, b: i32, c: i32): void {
 export function int8WinogradFilter(cmd: usize, panel: i32, scratch: usize): void {
   const m = load<i32>(cmd, Int8PackArgs.M), c = load<i32>(cmd, Int8PackArgs.LENGTH);
   const out = load<usize>(cmd, Int8PackArgs.OUT), x = load<usize>(cmd, Int8PackArgs.X);
-  packHead(cmd, m, m, panel, out + panel * HEAD, 6);
+  packHead(cmd, m, panel, out + panel * HEAD, 6);
   const panelBytes = <usize>c * 36 * 16;
   const to = out + ((m + 7) >> 3) * HEAD + panel * panelBytes;
   memory.fill(to, 0, panelBytes);

@@ -28,6 +28,13 @@ export function quantize(cmd: usize, tile: i32): void {
     let from = load<usize>(cmd, Int8QuantizeArgs.X) + ((<usize>(image * c + k) * pixels + q0) << 2);
     let to = load<usize>(cmd, Int8QuantizeArgs.Y) + (<usize>image * pixels + q0) * c + k;
     let q = q0;
+    if (c == 1) {
+      for (; q + 8 <= q1; q += 8, from += 32, to += 8) {
+        const v = roundToInt(clamp(f32x4.mul(v128.load(from), factor), low, high));
+        const w = roundToInt(clamp(f32x4.mul(v128.load(from, 16), factor), low, high));
+        v128.store64_lane(to, narrow(type, i16x8.add(i16x8.narrow_i32x4_s(v, w), i16x8.splat(<i16>zero))), 0);
+      }
+    }
     for (; q + 4 <= q1; q += 4, from += 16, to += 4 * c) {
       const v = roundToInt(clamp(f32x4.mul(v128.load(from), factor), low, high));
       store<u8>(to, <u8>(i32x4.extract_lane(v, 0) + zero));

@@ -149,10 +149,13 @@ function saturate(hasResidual: bool, table: usize, head: usize, sums: usize, n: 
 export function endPixels(
   table: usize, head: usize, sums: usize, n: i32, y: usize, residual: usize, step: i32, count: i32,
 ): void {
-  if (saturates && count == 8) {
-    if (residual) saturate(true, table, head, sums, n, y, residual, step);
-    else saturate(false, table, head, sums, n, y, 0, step);
-    return;
+  if (saturates && (count == 8 || count == step)) {
+    // Pixels of fewer bytes: what is too much of one is written over by the next, the last ones are ended exactly.
+    const whole = count == 8 ? n : max(n + 1 - (7 + count) / count, 0), bytes = <usize>whole * step;
+    if (residual) saturate(true, table, head, sums, whole, y, residual, step);
+    else saturate(false, table, head, sums, whole, y, 0, step);
+    n -= whole, y += bytes, sums += <usize>whole << 5;
+    if (residual) residual += bytes;
   }
   const bytes: usize = type == Int8Type.F32 ? 4 : 1;
   for (; n > 0; n--, sums += 32, y += step * bytes) {

@@ -71,6 +71,8 @@ function geometryOf({ x, w, y }: Int8Conv, a: QlinearConvAttrs): Geometry {
   const [m, kh, kw] = w.shape;
   const [[sh, sw], [dh, dw], [pt, pl]] = [a.stride, a.dilation, a.padding];
   const s = { n, c, h, w: width, m, oh: y.shape[1], ow: y.shape[2], kh, kw, sh, sw, dh, dw, pt, pl };
+  // What an odd last row or column would be is not needed.
+  if (a.pool) return { ...s, oh: 2 * s.oh, ow: 2 * s.ow };
   const unpadded = pt === 0 && pl === 0;
   const one = { n: 1, h: 1, oh: 1, kh: 1, kw: 1, sh: 1, sw: 1, dh: 1, dw: 1 };
   // A kernel as large as its image is a 1×1 kernel over as many channels; images are then a row of pixels.
@@ -83,19 +85,24 @@ function geometryOf({ x, w, y }: Int8Conv, a: QlinearConvAttrs): Geometry {
   return s;
 }
 
-/** Tiles of INT8_CONV: rows or a part of a row of one image. */
-function tiling(s: Geometry): Tiling {
+/** Tiles of INT8_CONV: rows or a part of a row of one image; `unit` rows and columns belong together. */
+function tiling(s: Geometry, unit: number): Tiling {
   const k = s.c * s.kh * s.kw;
   const all = Math.ceil(s.m / PANEL);
   const macs = tileMacs(s.n * s.oh * s.ow * s.m * k);
+  // In lanes of pixels a row goes on to a multiple of eight.
+  const together = hasPixelLanes(s) ? 8 : 1;
+  const room = (columns: number) => together * Math.ceil(columns / together);
   let pixels = clamp(macs / (s.m * k), 16, MOST_PIXELS);
   const bytes = (rows: number, columns: number) =>
     2 * s.c * ((rows - 1) * s.sh + (s.kh - 1) * s.dh + 1) * ((columns - 1) * s.sw + (s.kw - 1) * s.dw + 1);
   for (;;) {
-    const columns = s.ow <= pixels ? s.ow : evenBlock(s.ow, pixels, 4);
-    const rows = clamp(pixels / columns, 1, s.oh);
+    const columns =
+      unit * room(s.ow) <= pixels ? s.ow : evenBlock(s.ow, pixels / unit, Math.max(together, 4));
+    const rows = clamp(Math.floor(pixels / room(columns) / unit) * unit, unit, s.oh);
     const panels = even(all, clamp(macs / (rows * columns * k * PANEL), 1, all));
-    if (bytes(rows, columns) + 16 <= IMAGE_BYTES) return { images: 1, rows, columns, panels };
+    const fits = rows * room(columns) <= MOST_PIXELS && bytes(rows, columns) + 64 <= IMAGE_BYTES;
+    if (fits) return { images: 1, rows, columns, panels };
     check(pixels > 1, 'unsupported', () => `qlinear_conv: ${k} products a pixel are too many.`);
     pixels = Math.floor(pixels / 2);
   }
@@ -152,14 +159,14 @@ function magnitudes(t: Int8Conv, a: QlinearConvAttrs, factor: number): { sum: nu
 const constantOf = ({ source }: Value): Tensor['data'] | null =>
   source.kind === 'constant' ? source.tensor.data : null;
 
-/** The kernel that packs [m][runs][length] weights for `pixels` neighbouring pixels, `shift` numbers apart. */
+/** The kernel that packs [m][runs][length] weights. */
 function packKernel(
   opcode: Opcode,
   t: Int8Conv,
   out: Buffer,
   [m, runs, length]: readonly number[],
   factor: number,
-  [pixels, shift]: readonly number[] = [1, 0],
+  pixelLanes: boolean,
 ): WasmKernel {
   const words = [m, runs, length].map(i32);
   const args = [
@@ -169,33 +176,22 @@ function packKernel(
     write(out),
     ...words,
     f32(factor),
-    i32(pixels),
-    i32(shift),
+    i32(pixelLanes ? 1 : 0),
   ];
-  return { opcode, tiles: Math.ceil((m * pixels) / PANEL), args };
+  return { opcode, tiles: Math.ceil(m / PANEL), args };
 }
 
-/**
- * How many neighbouring pixels are computed as one of so many times the channels: as fill the panels of few channels,
- * where that needs no more products. Results lie in memory as before.
- */
-function mergedPixels(s: Geometry): number {
-  if (s.m >= PANEL || s.dw > 1) return 1;
-  let pixels = PANEL;
-  while (pixels > 1 && (s.m * pixels) % (2 * PANEL) === 0) pixels /= 2;
-  const pairs = (width: number) => Math.ceil((width * s.c) / 2);
-  const pays = (pairs(s.kw + (pixels - 1) * s.sw) * s.m) / PANEL <= pairs(s.kw);
-  return s.ow % pixels === 0 && pays ? pixels : 1;
-}
+/** One channel, unit steps in a row: lanes are then pixels. */
+const hasPixelLanes = (s: Geometry): boolean => s.c === 1 && s.sw === 1 && s.dw === 1;
 
-/** A geometry whose pixels are so many of `s`, side by side. */
-const merged = (s: Geometry, pixels: number): Geometry => ({
-  ...s,
-  m: s.m * pixels,
-  ow: s.ow / pixels,
-  kw: s.kw + (pixels - 1) * s.sw,
-  sw: s.sw * pixels,
-});
+/** Whether the maxima of 2×2 sums can be taken before they become bytes: what follows never falls where they rise. */
+export function poolsSums(t: Int8Conv, a: QlinearConvAttrs): boolean {
+  const scale = constantOf(t.scale);
+  const rises = a.activation === Activation.NONE || a.activation === Activation.RELU;
+  const s = geometryOf(t, a);
+  const fits = s.oh === t.y.shape[1] && s.ow === t.y.shape[2] && s.oh > 1 && s.ow > 1;
+  return !!a.y && !t.residual && rises && fits && !!scale?.every((v) => v > 0) && !winogradTiling(s);
+}
 
 /** y = the end of conv(x, w): see `qlinearConvOp`. */
 export function int8ConvKernels(
@@ -203,9 +199,9 @@ export function int8ConvKernels(
   a: QlinearConvAttrs,
   { factor, gain }: { readonly factor: number; readonly gain: number },
 ): WasmKernel[] {
-  const single = geometryOf(t, a);
-  const pixels = mergedPixels(single);
-  const s = merged(single, pixels);
+  const pool = a.pool ? 2 : 1;
+  const s = geometryOf(t, a);
+  const lanes = hasPixelLanes(s);
   const panels = Math.ceil(s.m / PANEL);
   const most = magnitudes(t, a, factor);
   const real = a.activation !== Activation.NONE && a.activation !== Activation.RELU;
@@ -219,7 +215,8 @@ export function int8ConvKernels(
       ...[int8Type(a.x), a.x.zeroPoint, int8Type(a.y), a.y?.zeroPoint ?? 0].map(i32),
       ...[f32(low), f32(high), i32(int8Type(a.residual)), i32(a.residual?.zeroPoint ?? 0)],
       ...[f32(a.residual && a.y ? a.residual.scale / a.y.scale : 0), i32(inner), f32(gain)],
-      ...[cut.images, cut.rows, cut.columns, cut.panels, saturates ? 1 : 0].map(i32),
+      ...[cut.images, cut.rows, cut.columns, cut.panels].map(i32),
+      ...[saturates ? 1 : 0, lanes ? 1 : 0, pool].map(i32),
     ];
   };
   const winograd = winogradTiling(s);
@@ -229,17 +226,17 @@ export function int8ConvKernels(
       Math.ceil(Math.ceil(s.oh / 4) / winograd.rows) * Math.ceil(Math.ceil(s.ow / 4) / winograd.columns);
     const tiles = blocks * Math.ceil(s.n / winograd.images) * Math.ceil(panels / winograd.panels);
     return [
-      packKernel(Opcode.INT8_WINOGRAD_FILTER, t, packed, [s.m, 9, s.c], factor),
+      packKernel(Opcode.INT8_WINOGRAD_FILTER, t, packed, [s.m, 9, s.c], factor, false),
       { opcode: Opcode.INT8_WINOGRAD, tiles, args: words(packed, winograd) },
     ];
   }
-  const cut = tiling(s);
+  const cut = tiling(s, pool);
   const [runs, length] = s.dw > 1 ? [s.kh * s.kw, s.c] : [s.kh, s.kw * s.c];
-  const packed = scratch(panels * (HEAD + runs * 2 * Math.ceil(length / 2) * PANEL * 2));
-  const own = [single.m, runs, s.dw > 1 ? length : single.kw * s.c];
+  const pairBytes = PANEL * (lanes ? 16 : 4);
+  const packed = scratch(panels * (HEAD + runs * Math.ceil(length / 2) * pairBytes));
   const blocks = Math.ceil(s.oh / cut.rows) * Math.ceil(s.ow / cut.columns);
   return [
-    packKernel(Opcode.INT8_PACK, t, packed, own, factor, [pixels, single.sw * s.c]),
+    packKernel(Opcode.INT8_PACK, t, packed, [s.m, runs, length], factor, lanes),
     {
       opcode: Opcode.INT8_CONV,
       tiles: s.n * blocks * Math.ceil(panels / cut.panels),

@@ -2,9 +2,9 @@
 import { Activation } from '../../as/kinds.ts';
 import { check } from '../core/error.ts';
 import { type Shape, sameShape, showType, type Tensor, type TensorType } from '../core/tensor.ts';
-import { apply1, type Value } from '../ir/graph.ts';
+import { apply1, type Node, type Value } from '../ir/graph.ts';
 import { defineOp, noGrad, type OpDef } from '../ir/op.ts';
-import { int8ConvKernels } from './int8-kernels.ts';
+import { type Int8Conv, int8ConvKernels, poolsSums } from './int8-kernels.ts';
 import {
   checkQuantized,
   checkScale,
@@ -14,6 +14,7 @@ import {
   roundToEven,
 } from './quantization.ts';
 import { endOf } from './quantized-linear.ts';
+import type { QlinearPoolAttrs } from './quantized-pool.ts';
 
 export interface QlinearConvAttrs {
   readonly stride: readonly [number, number];
@@ -26,6 +27,8 @@ export interface QlinearConvAttrs {
   /** Of the residual, a tensor of bytes like y. */
   readonly residual: Quantization | null;
   readonly activation: Activation.NONE | Activation.RELU | Activation.TANH | Activation.SCALED_TANH;
+  /** Set by fusion: the result is the maxima of 2×2 pixels. */
+  readonly pool?: true;
 }
 
 /** Scale of the sums, and of what the activation leaves. Hyperbolic tangents need real sums. */
@@ -101,6 +104,11 @@ function sums(x: Tensor, w: Tensor, y: Tensor, a: QlinearConvAttrs): Int32Array 
   });
 }
 
+const operandsOf = ({ inputs: [x, w, scale, bias, residual], outputs: [y] }: Node): Int8Conv => ({
+  ...{ x: x!, w: w!, scale: scale!, y },
+  ...{ bias, residual },
+});
+
 /**
  * x [N,H,W,C], w i8 [M,KH,KW,C], scale of the weights f32 [M], bias i32 [M] in units of both scales or null, residual
  * like y or null → [N,OH,OW,M]: the sums, exact in 32 bits, times scales, plus the residual, through the activation,
@@ -153,8 +161,15 @@ export const qlinearConvOp: OpDef<QlinearConvAttrs> = defineOp<QlinearConvAttrs>
     }
   },
   webgpu: noWebgpu,
-  wasm: ({ inputs: [x, w, scale, bias, residual], outputs: [y], attrs }) =>
-    int8ConvKernels({ x: x!, w: w!, scale: scale!, bias, residual, y }, attrs, endScales(attrs)),
+  wasm: (node) => int8ConvKernels(operandsOf(node), node.attrs, endScales(node.attrs)),
+  absorb(node, next) {
+    if (next.op.name !== 'qlinear_max_pool' || node.attrs.pool) return null;
+    const { kernel, stride, padding } = next.attrs as QlinearPoolAttrs;
+    const halves = [...kernel, ...stride].every((v) => v === 2) && padding.every((p) => p === 0);
+    return halves && poolsSums(operandsOf(node), node.attrs)
+      ? { attrs: { ...node.attrs, pool: true } }
+      : null;
+  },
 });
 
 export interface QlinearConvInputs {

@@ -156,6 +156,8 @@ describe('convolutions of bytes are exact', () => {
     { x: [65, 5, 5, 16], w: [120, 5, 5, 16], attrs: { y: i8(0.05, 3), activation: Activation.TANH } },
     { x: [5, 1, 1, 84], w: [10, 1, 1, 84], attrs: { y: null, activation: Activation.NONE } },
     { x: [1, 1, 1, 513], w: [1000, 1, 1, 513], attrs: { y: null, activation: Activation.RELU } },
+    { x: [1, 9, 40, 1], w: [9, 4, 2, 1], attrs: { stride: [2, 1], dilation: [2, 1], residual: u8(0.04) } },
+    { x: [3, 7, 20, 1], w: [2, 5, 5, 1], attrs: { padding: same, y: u8(0.05, 90) } },
     { x: [1, 6, 6, 4], w: [4, 3, 3, 4], attrs: { y: i8(0.01), activation: Activation.SCALED_TANH } },
   ])('$x with $w', (c) => checkConv({ ...c, kernel: Opcode.INT8_CONV }));
 
@@ -208,6 +210,53 @@ describe('convolutions of bytes are exact', () => {
     });
     expect(Math.max(...y.data)).toBe(9 * c * 127 * 255);
     expect(Math.min(...y.data)).toBe(-9 * c * 127 * 255);
+  });
+});
+
+describe('maxima of 2×2 are taken of sums', () => {
+  interface PoolCase {
+    readonly x: readonly number[];
+    readonly w: readonly number[];
+    readonly attrs?: Partial<QlinearConvAttrs>;
+    readonly scales?: readonly [number, number];
+    readonly kernels?: readonly Opcode[];
+  }
+  test.each<PoolCase>([
+    { x: [3, 32, 32, 1], w: [6, 5, 5, 1] },
+    { x: [2, 12, 13, 1], w: [11, 5, 4, 1], attrs: { x: u8(0.02, 99), y: u8(0.05, 100) } },
+    {
+      x: [1, 41, 50, 1],
+      w: [3, 3, 3, 1],
+      attrs: { padding: same, stride: [2, 1], activation: Activation.NONE },
+    },
+    { x: [2, 14, 14, 6], w: [16, 5, 5, 6] },
+    { x: [2, 10, 9, 3], w: [5, 3, 3, 3], attrs: { padding: same, y: i8(0.05, 3), x: i8(0.02, -5) } },
+    { x: [1, 7, 6, 8], w: [9, 1, 1, 8], kernels: [Opcode.INT8_CONV, Opcode.INT8_POOL] },
+    { x: [1, 14, 600, 3], w: [8, 3, 3, 3], attrs: { dilation: [1, 2] } },
+    { x: [1, 6, 700, 1], w: [2, 3, 3, 1] },
+    {
+      x: [1, 8, 8, 8],
+      w: [8, 3, 3, 8],
+      attrs: { padding: same },
+      kernels: [Opcode.INT8_WINOGRAD, Opcode.INT8_POOL],
+    },
+    { x: [1, 8, 8, 2], w: [4, 3, 3, 2], scales: [-1, 1], kernels: [Opcode.INT8_CONV, Opcode.INT8_POOL] },
+  ])('$x with $w', async ({ x, w, attrs, scales = [0.5, 1.5], kernels = [Opcode.INT8_CONV] }) => {
+    const a = { ...defaults, ...attrs };
+    const image = bytes('x', x, a.x.dtype);
+    const build = (graph: Graph, [v]: Value[]) => {
+      const random = new Random(4).at(`${w}`);
+      const spread = 0.02 / Math.sqrt(sizeOf(w.slice(1)));
+      const data = Float32Array.from({ length: w[0] }, () => spread * random.between(...scales));
+      const inputs = { w: graph.constant(weights(w, 127)), scale: graph.constant(tensor([w[0]], data)) };
+      const pool = { kernel: [2, 2], stride: [2, 2], padding: [0, 0, 0, 0] } as const;
+      return qlinearMaxPool(qlinearConv(v, inputs, a), { ...pool, x: a.y as Quantization });
+    };
+    const y = await checkExact([image], build);
+    expect(new Set(y.data).size).toBeGreaterThan(3);
+    const graph = new Graph();
+    graph.output('y', build(graph, [graph.input('x', image)]));
+    expect(compile(graph, wasmTarget).steps.map((s) => s.kernel.opcode)).toEqual(kernels);
   });
 });
 
