@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { engineFailure } from './engine.ts';
 import { language, percent, t } from './i18n/index.ts';
 import { query } from './query.ts';
-import { applyUpdate, waitingUpdate } from './register.ts';
+import { applyUpdate, heldElsewhere, waitingUpdate } from './register.ts';
 import { loadedPages, loadPage, pageFailure, type Route, route, routes } from './routes.ts';
 import { dark, toggleTheme } from './settings.ts';
 import { isBusy, mustStay, phase, progress, resumable } from './train/status.ts';
@@ -175,8 +175,14 @@ function Notices() {
       )}
       {waitingUpdate.value && (
         <div class="notice" role="status">
-          <p>{mustStay.value ? text.updateAfterTraining : text.updateReady}</p>
-          <button type="button" class="button" disabled={mustStay.value} onClick={applyUpdate}>
+          <p>
+            {mustStay.value
+              ? text.updateAfterTraining
+              : heldElsewhere.value
+                ? text.updateElsewhere
+                : text.updateReady}
+          </p>
+          <button type="button" class="button" disabled={mustStay.value} onClick={() => void applyUpdate()}>
             {text.updateNow}
           </button>
         </div>

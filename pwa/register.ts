@@ -1,5 +1,6 @@
 /** The service worker seen from the page: offline, isolation on hosts without headers, updates by prompt. */
 import { signal } from '@preact/signals';
+import { anyRun } from '../workers/app/run-lock.ts';
 import { content, isEmpty } from './digit/recognise.ts';
 import { mustStay } from './train/status.ts';
 
@@ -53,10 +54,15 @@ const stopWatching = content.subscribe(() => {
   }
 });
 
-/** Lets the waiting version take over and loads it. */
-export function applyUpdate(): void {
+/** Set when another tab of the app trains: it needs the files of its version until it is done. */
+export const heldElsewhere = signal(false);
+
+/** Lets the waiting version take over and loads it, unless a run is under way, here or in another tab. */
+export async function applyUpdate(): Promise<void> {
   const worker = waitingUpdate.peek();
   if (!worker || mustStay.peek()) return;
+  heldElsewhere.value = await anyRun();
+  if (heldElsewhere.peek()) return;
   navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
   worker.postMessage({ type: 'SKIP_WAITING' });
 }

@@ -1,8 +1,9 @@
-// A small server for a built app: right types, and the headers that give a page threads.
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+// A small server for a built app: right types, compressed, and the headers that give a page threads.
+import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, normalize, sep } from 'node:path';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
 
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
@@ -28,6 +29,17 @@ function locate(folder, url) {
   }
 }
 
+/** As most hosts do it; what is compressed already comes as it is. */
+async function compressed(path, accepted) {
+  const body = await readFile(path);
+  if (extname(path) === '.png') return { body };
+  if (/\bbr\b/.test(accepted)) {
+    const params = { [constants.BROTLI_PARAM_QUALITY]: 5, [constants.BROTLI_PARAM_SIZE_HINT]: body.length };
+    return { body: await promisify(brotliCompress)(body, { params }), encoding: 'br' };
+  }
+  return /\bgzip\b/.test(accepted) ? { body: await promisify(gzip)(body), encoding: 'gzip' } : { body };
+}
+
 async function answer(folder, request, response) {
   let path = locate(folder, request.url);
   if (path && !(await isFile(path))) path = join(path, 'index.html');
@@ -35,14 +47,18 @@ async function answer(folder, request, response) {
     response.writeHead(404, { 'Content-Type': 'text/plain' }).end('Not found\n');
     return;
   }
+  const { body, encoding } = await compressed(path, request.headers['accept-encoding'] ?? '');
   response.writeHead(200, {
     'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
-    'Cache-Control': 'no-cache',
+    'Content-Length': body.length,
+    ...(encoding ? { 'Content-Encoding': encoding } : {}),
+    // The names of assets carry a hash of their content.
+    'Cache-Control': path.includes(`${sep}assets${sep}`) ? 'max-age=31536000, immutable' : 'no-cache',
+    Vary: 'Accept-Encoding',
     'Cross-Origin-Opener-Policy': 'same-origin',
     'Cross-Origin-Embedder-Policy': 'require-corp',
   });
-  if (request.method === 'HEAD') response.end();
-  else createReadStream(path).pipe(response);
+  response.end(request.method === 'HEAD' ? undefined : body);
 }
 
 /** Serves `folder` to this machine only; resolves to the server, rejects when the port is taken. */

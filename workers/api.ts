@@ -410,6 +410,8 @@ export interface Engine {
   ownPictures(id: string): Promise<OwnPictures>;
   removeData(id: string): Promise<void>;
 
+  /** Loads a model and plans the recognition of one picture with it. */
+  prepare(model: string): Promise<void>;
   /** Recognises a drawn or photographed digit. `features` asks for the layers' feature maps as well. */
   predict(model: string, image: GreyImage, features: boolean): Promise<Prediction>;
   /** Everything about one image. @param wanted the class to look back from; null: the answer */

@@ -13,7 +13,7 @@ import { graphOf, Shelf } from './app/shelf.ts';
 import { openLibrary } from './app/store.ts';
 import { Training } from './app/training.ts';
 import { createAutoBackend } from './browser-auto.ts';
-import { predictDigit } from './digits.ts';
+import { predictDigit, prepareDigit } from './digits.ts';
 
 /** Sessions that are kept open; those used longest ago are closed first. */
 const MOST_SESSIONS = 4;
@@ -129,6 +129,10 @@ class LocalEngine implements api.Engine {
 
   removeData(id: string): Promise<void> {
     return this.#data.remove(id);
+  }
+
+  async prepare(model: string): Promise<void> {
+    await prepareDigit(await this.#session(model));
   }
 
   async predict(model: string, image: api.GreyImage, features: boolean): Promise<api.Prediction> {

@@ -94,6 +94,12 @@ async function drain(): Promise<void> {
 }
 
 effect(() => {
+  const id = model.value?.id;
+  // A failure is told with the first digit.
+  if (id) void engine.prepare(id).catch(() => {});
+});
+
+effect(() => {
   content.value;
   model.value;
   if (frame === 0) frame = requestAnimationFrame(request);

@@ -71,7 +71,7 @@ function Columns() {
         const share = probabilities?.[i] ?? 0;
         return (
           <li key={label} data-best={i === best} data-testid={`probability-${label}`}>
-            <span class="hidden">{text.probability(label, percent(share))}</span>
+            <span class="hidden">{probabilities ? text.probability(label, percent(share)) : label}</span>
             <span class="column" aria-hidden="true">
               <span class="column-fill" style={{ transform: `scaleY(${share})` }} />
             </span>

@@ -13,6 +13,7 @@ export const en = {
     paused: (percent: string) => `Paused ${percent}`,
     updateReady: 'An update is ready.',
     updateAfterTraining: 'An update is ready. It can be loaded when the training has ended.',
+    updateElsewhere: 'Another tab of the app is training. The update can be loaded when it has ended.',
     updateNow: 'Load it now',
     engineFailed: 'The engine stopped working. Reload the page to start it again.',
     reload: 'Reload',

@@ -30,22 +30,40 @@ effect(() => {
 export const networkTitle = (id: string | null, title: string): string =>
   (id && t.value.networks[id]) || title;
 
+const formats = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat>();
+
+/** Formats take a millisecond to make and are used for every tick of every axis: each is made once for a language. */
+function format<T extends Intl.NumberFormat | Intl.DateTimeFormat>(
+  key: string,
+  make: (lang: string) => T,
+): T {
+  const name = `${t.value.lang} ${key}`;
+  const known = (formats.get(name) as T | undefined) ?? make(t.value.lang);
+  formats.set(name, known);
+  return known;
+}
+
 /** 0.934 → "93 %" in English, "93%" in Chinese; 100 only when it is. */
 export function percent(share: number, digits = 0): string {
   const floor = digits === 0 && share < 1 && share > 0.99 ? 0.99 : share;
-  return new Intl.NumberFormat(t.value.lang, {
-    style: 'percent',
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  }).format(floor);
+  const fixed = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return format(
+    `percent ${digits}`,
+    (lang) => new Intl.NumberFormat(lang, { style: 'percent', ...fixed }),
+  ).format(floor);
 }
 
 export const number = (value: number, digits = 0): string =>
-  new Intl.NumberFormat(t.value.lang, { maximumFractionDigits: digits }).format(value);
+  format(`number ${digits}`, (lang) => new Intl.NumberFormat(lang, { maximumFractionDigits: digits })).format(
+    value,
+  );
 
 /** 269,722 → "270K" in English, "27万" in Chinese. */
 export const compact = (value: number): string =>
-  new Intl.NumberFormat(t.value.lang, { notation: 'compact', maximumSignificantDigits: 3 }).format(value);
+  format(
+    'compact',
+    (lang) => new Intl.NumberFormat(lang, { notation: 'compact', maximumSignificantDigits: 3 }),
+  ).format(value);
 
 /** Bytes in decimal units, as disks are sold. */
 export function bytes(value: number): string {
@@ -61,9 +79,15 @@ export function bytes(value: number): string {
 
 /** Day and time in short form. */
 export const when = (milliseconds: number): string =>
-  new Intl.DateTimeFormat(t.value.lang, {
-    ...{ month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' },
-  }).format(milliseconds);
+  format(
+    'when',
+    (lang) =>
+      new Intl.DateTimeFormat(lang, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' }),
+  ).format(milliseconds);
+
+/** A time of today to the second. */
+export const clock = (milliseconds: number): string =>
+  format('clock', (lang) => new Intl.DateTimeFormat(lang, { timeStyle: 'medium' })).format(milliseconds);
 
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

@@ -14,6 +14,7 @@ export const zh: Messages = {
     paused: (percent) => `已暂停 ${percent}`,
     updateReady: '新版本已就绪。',
     updateAfterTraining: '新版本已就绪，训练结束后即可载入。',
+    updateElsewhere: '本应用的另一个标签页正在训练，结束后即可载入新版本。',
     updateNow: '立即载入',
     engineFailed: '计算引擎已停止工作，请重新载入页面。',
     reload: '重新载入',

@@ -1,5 +1,5 @@
 import { digitModels } from '../engine.ts';
-import { duration, number, percent } from '../i18n/index.ts';
+import { clock, duration, number, percent } from '../i18n/index.ts';
 import { Alert } from '../ui/controls.tsx';
 import { Icon } from '../ui/icons.tsx';
 import * as run from './run.ts';
@@ -59,10 +59,7 @@ export function Control() {
 function savedText(): string {
   const saved = run.saved.value;
   if (!isBusy.value || !saved || saved.problem) return '';
-  const time = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: 'medium' }).format(
-    saved.at,
-  );
-  return text.value.checkpoint(time);
+  return text.value.checkpoint(clock(saved.at));
 }
 
 function Figure({ name, value, id }: { name: string; value: string; id?: string }) {

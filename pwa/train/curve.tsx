@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { dark } from '../settings.ts';
+import { inTurn } from '../ui/slices.ts';
 
 const HEIGHT = 190;
 
@@ -35,17 +36,23 @@ export function Curve(props: CurveProps) {
   const isDark = dark.value;
   const height = props.low ? 120 : HEIGHT;
   const kinds = props.series.map((s) => `${s.ink}${s.dots}${s.faint}`).join();
+  const latest = useRef(props);
+  latest.current = props;
   useEffect(() => {
     const element = host.current!;
-    const created = new uPlot(optionsOf(props, height, element), dataOf(props), element);
-    plot.current = created;
     const observer = new ResizeObserver(() => {
-      if (element.clientWidth > 0) created.setSize({ width: element.clientWidth, height });
+      const width = element.clientWidth;
+      if (width > 0 && width !== plot.current?.width) plot.current?.setSize({ width, height });
     });
-    observer.observe(element);
+    const cancel = inTurn(() => {
+      const now = latest.current;
+      plot.current = new uPlot(optionsOf(now, height, element, inksOf(isDark)), dataOf(now), element);
+      observer.observe(element);
+    });
     return () => {
+      cancel();
       observer.disconnect();
-      created.destroy();
+      plot.current?.destroy();
       plot.current = null;
     };
   }, [isDark, kinds]);
@@ -70,22 +77,40 @@ export function Curve(props: CurveProps) {
 const dataOf = ({ series }: CurveProps): uPlot.AlignedData =>
   series.length === 0 ? [[], []] : uPlot.join(series.map((s) => [[...s.x], [...s.y]]));
 
+const INKS = ['line', 'quiet', 'accent', 'second', 'accent-faint', 'second-faint'] as const;
+type Inks = Readonly<Record<(typeof INKS)[number], string>>;
+
+const inks = new Map<boolean, Inks>();
+
+/** The colours of the style sheet in a theme; asked for once, since each asking makes the browser compute styles. */
+function inksOf(isDark: boolean): Inks {
+  const known = inks.get(isDark);
+  if (known) return known;
+  const probes = INKS.map((name) => {
+    const probe = document.createElement('span');
+    probe.className = `ink-${name}`;
+    return probe;
+  });
+  document.body.append(...probes);
+  const found = Object.fromEntries(INKS.map((name, i) => [name, getComputedStyle(probes[i]!).color])) as Inks;
+  for (const probe of probes) probe.remove();
+  inks.set(isDark, found);
+  return found;
+}
+
 function optionsOf(
   { format, range, series }: CurveProps,
   height: number,
   element: HTMLElement,
+  colours: Inks,
 ): uPlot.Options {
-  const style = (name: string) => {
-    const probe = document.createElement('span');
-    probe.className = name;
-    element.append(probe);
-    const { color } = getComputedStyle(probe);
-    probe.remove();
-    return color;
-  };
-  const [grid, text] = ['ink-line', 'ink-quiet'].map(style);
   const font = '12px system-ui, sans-serif';
-  const axis = { stroke: text!, font, grid: { stroke: grid!, width: 1 }, ticks: { show: false } };
+  const axis = {
+    stroke: colours.quiet,
+    font,
+    grid: { stroke: colours.line, width: 1 },
+    ticks: { show: false },
+  };
   return {
     width: Math.max(200, element.clientWidth),
     height,
@@ -103,7 +128,7 @@ function optionsOf(
     series: [
       {},
       ...series.map(({ ink, dots, faint }): uPlot.Series => {
-        const stroke = style(faint ? `ink-${ink}-faint` : `ink-${ink}`);
+        const stroke = colours[faint ? (`${ink}-faint` as const) : ink];
         return {
           stroke,
           width: faint ? 1 : 2,

@@ -28,7 +28,7 @@ export interface Site {
   hold(name: string): () => void;
   /** Files that are not there. */
   readonly missing: Set<RegExp>;
-  /** Serves another version of the service worker from now on. */
+  /** Serves another build from now on: the page says which in a meta element, the service worker knows the page's revision. */
   update(): void;
   close(): Promise<void>;
 }
@@ -51,7 +51,7 @@ export async function serveApp(isolated: boolean): Promise<Site> {
       if ([...missing].some((pattern) => pattern.test(file))) throw new Error('missing');
       await held.get(basename(file));
       const content = await readFile(file);
-      const body = file.endsWith('/sw.js') ? `${content}\n// version ${version}` : content;
+      const body = version === 0 ? content : laterBuild(file, content, version);
       response.setHeader('Content-Type', TYPES[extname(file)] ?? 'application/octet-stream');
       response.setHeader('Cache-Control', 'no-cache');
       if (isolated) {
@@ -87,6 +87,16 @@ export async function serveApp(isolated: boolean): Promise<Site> {
     },
     close: () => closeServer(server),
   };
+}
+
+function laterBuild(file: string, content: Buffer, version: number): string | Buffer {
+  if (file.endsWith('/sw.js')) {
+    return String(content).replace(/"revision":"\w+","url":"index.html"/, (entry) =>
+      entry.replace(/"\w{32}"/, `"${version}"`),
+    );
+  }
+  if (!file.endsWith('/index.html')) return content;
+  return String(content).replace('</head>', `<meta name="build" content="${version}"></head>`);
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -1,8 +1,19 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser } from 'playwright';
+import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DESKTOP, drawDigit, expectAnswer, FOLDER, launch, openApp, type Site, serveApp } from './app.ts';
+import {
+  DESKTOP,
+  drawDigit,
+  expectAnswer,
+  FOLDER,
+  launch,
+  openApp,
+  type Site,
+  serveApp,
+  visit,
+} from './app.ts';
+import { startDigits, statusIs } from './training.ts';
 
 let browser: Browser;
 let plain: Site;
@@ -56,22 +67,60 @@ describe('hosts without the isolation headers', () => {
   });
 });
 
+const buildOf = (page: Page): Promise<string | null> =>
+  page.evaluate(() => document.querySelector('meta[name=build]')?.getAttribute('content') ?? null);
+
+/** Makes the page find the build that the site serves now. */
+const lookForUpdate = (page: Page): Promise<void> =>
+  page.evaluate(async () => void (await (await navigator.serviceWorker.ready).update()));
+
 describe('updates', () => {
   it('wait until the user loads them', async () => {
-    const page = await openApp(browser, isolated, { ...DESKTOP, serviceWorker: true });
+    const site = await serveApp(true);
+    const page = await openApp(browser, site, { ...DESKTOP, serviceWorker: true });
     await page.evaluate(async () => void (await navigator.serviceWorker.ready));
     await page.reload();
     await page.locator('select').first().waitFor();
-    isolated.update();
-    await page.evaluate(async () => void (await (await navigator.serviceWorker.ready).update()));
+    site.update();
+    await lookForUpdate(page);
     const load = page.getByRole('button', { name: 'Load it now' });
     await load.waitFor();
     await drawDigit(page, 1);
     await expectAnswer(page, 1);
+    expect(await buildOf(page)).toBe(null);
     await Promise.all([page.waitForEvent('load'), load.click()]);
     await page.locator('[data-testid=answer]:text-is("–")').waitFor();
+    expect(await buildOf(page)).toBe('1');
     expect(await load.count()).toBe(0);
     await page.context().close();
+    await site.close();
+  });
+
+  it('are withheld while a tab trains', async () => {
+    const site = await serveApp(true);
+    const page = await openApp(browser, site, { ...DESKTOP, path: '#/train', serviceWorker: true });
+    await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+    await page.reload();
+    await startDigits(page, 6400, 500);
+    await statusIs(page, /^\s*Training/);
+    site.update();
+    await lookForUpdate(page);
+    const load = page.getByRole('button', { name: 'Load it now' });
+    await page.getByText('It can be loaded when the training has ended.').waitFor();
+    expect(await load.isDisabled()).toBe(true);
+
+    const other = await visit(await page.context().newPage(), site, '#/digit');
+    await other.getByRole('button', { name: 'Load it now' }).click();
+    await other.getByText('Another tab of the app is training.').waitFor();
+    expect([await buildOf(page), await buildOf(other)]).toEqual([null, null]);
+
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await statusIs(page, /Stopped/);
+    await Promise.all([page.waitForEvent('load'), load.click()]);
+    await page.getByRole('button', { name: 'Start training' }).waitFor();
+    expect(await buildOf(page)).toBe('1');
+    await page.context().close();
+    await site.close();
   });
 });
 

@@ -94,7 +94,7 @@ describe('train page', () => {
 
   it('pauses, goes on and stops, and keeps running when the page is left', async () => {
     const page = await openApp(browser, site, { ...PHONE, path: '#/train' });
-    await startDigits(page, 100_000, 20);
+    await startDigits(page, 6400, 500);
     await statusIs(page, /^\s*Training/);
     await page.getByRole('button', { name: 'Pause' }).click();
     await statusIs(page, /Paused/);

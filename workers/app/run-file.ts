@@ -2,6 +2,7 @@
 import { check } from '../../src/core/error.ts';
 import type { ResumableRun, RunLog, RunSummary } from '../api.ts';
 import { type Library, newId } from './library.ts';
+import { holdLock, isFree, watch } from './run-lock.ts';
 import { SlotFile } from './slots.ts';
 
 interface Position {
@@ -23,45 +24,6 @@ function decode(bytes: Uint8Array): { position: Position; checkpoint: Uint8Array
   const end = bytes.indexOf(10);
   const position = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as Position;
   return { position, checkpoint: bytes.slice(end + 1) };
-}
-
-const lockName = (id: string): string => `lenslet.run.${id}`;
-
-/** Who only looks holds a run for a moment; who works on it holds it for longer than this. */
-const PATIENCE_MS = 3_000;
-
-/** Marks the run as under way until the function returned is called, or the tab dies; null when another tab has it. */
-async function holdLock(id: string): Promise<(() => void) | null> {
-  if (!('locks' in navigator)) return () => {};
-  return new Promise((resolve) => {
-    navigator.locks
-      .request(
-        lockName(id),
-        { signal: AbortSignal.timeout(PATIENCE_MS) },
-        () => new Promise<void>((release) => resolve(release)),
-      )
-      .catch(() => resolve(null));
-  });
-}
-
-async function isFree(id: string): Promise<boolean> {
-  if (!('locks' in navigator)) return true;
-  const { held = [] } = await navigator.locks.query();
-  return !held.some(({ name }) => name === lockName(id));
-}
-
-const watched = new Set<string>();
-
-/** Calls `told` when the tab that works on the run lets go of it or dies. */
-async function watch(id: string, told: () => void): Promise<void> {
-  if (watched.has(id)) return;
-  watched.add(id);
-  try {
-    await navigator.locks.request(lockName(id), { mode: 'shared' }, async () => {});
-  } finally {
-    watched.delete(id);
-  }
-  told();
 }
 
 export class RunFile {

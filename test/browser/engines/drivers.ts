@@ -67,7 +67,9 @@ async function openWebKit(): Promise<EnginePage> {
   const command = [webkitPath ?? '', `--port=${port}`];
   const display = process.env.DISPLAY ? [] : ['xvfb-run', '--auto-servernum'];
   const [program, ...args] = [...display, ...command];
-  const driver = spawn(program as string, args, { stdio: 'ignore', detached: true });
+  // WebKitGTK takes the language from the locale and, of "C.UTF-8", makes one that Intl refuses.
+  const env = { ...process.env, LC_ALL: 'C' };
+  const driver = spawn(program as string, args, { stdio: 'ignore', detached: true, env });
   const call = async <T>(method: string, path: string, body?: object): Promise<T> => {
     const reply = await fetch(`http://127.0.0.1:${port}${path}`, {
       method,
