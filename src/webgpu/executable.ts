@@ -8,7 +8,7 @@ import { checkFeeds } from '../plan/feeds.ts';
 import type { Storage } from '../plan/storage.ts';
 import { ALIGN, type Gpu, Usage } from './gpu.ts';
 import { profileProgram } from './profile.ts';
-import { type Place, Program } from './program.ts';
+import { type Around, type Place, Program } from './program.ts';
 import { Staging, submitCopies } from './readback.ts';
 import type { WebgpuStore } from './store.ts';
 
@@ -108,14 +108,13 @@ export class WebgpuExecutable implements Executable {
   async #start(feeds: Feeds, ahead?: number): Promise<() => Promise<Record<string, Tensor>>> {
     this.#checkAlive();
     checkFeeds(this.inputs, feeds);
-    const read = await this.gpu.exclusive(async () => {
-      const { errors } = this.gpu.watched(() => {
-        for (const [name, value] of this.plan.graph.inputs)
-          this.#write(this.plan.storageOf(value), feeds[name]);
-      });
-      await errors;
-      return this.#staging.copy(this.#sources(), (append) => this.#execute(append, ahead));
-    });
+    const before = () => {
+      for (const [name, value] of this.plan.graph.inputs)
+        this.#write(this.plan.storageOf(value), feeds[name]);
+    };
+    const read = await this.gpu.exclusive(() =>
+      this.#staging.copy(this.#sources(), (append) => this.#execute({ before, append, ahead })),
+    );
     return async () => this.#tensors(await read());
   }
 
@@ -126,30 +125,31 @@ export class WebgpuExecutable implements Executable {
       'unknown',
       () => 'There are no inputs to run with again; run first.',
     );
-    await this.gpu.exclusive(() => this.#execute());
-    await this.gpu.wait(this.gpu.device.queue.onSubmittedWorkDone());
+    const { errors } = await this.gpu.exclusive(() => this.#execute());
+    await Promise.all([errors, this.gpu.wait(this.gpu.device.queue.onSubmittedWorkDone())]);
   }
 
   async results(): Promise<Record<string, Tensor>> {
     this.#checkAlive();
     const read = await this.gpu.exclusive(() =>
-      this.#staging.copy(this.#sources(), (append) => submitCopies(this.gpu, append)),
+      this.#staging.copy(this.#sources(), async (append) => submitCopies(this.gpu, append)),
     );
     return this.#tensors(await read());
   }
 
   /** Prologue where variables were written from outside, then the steps. */
-  async #execute(append?: (encoder: GPUCommandEncoder) => void, ahead?: number): Promise<void> {
+  async #execute(around: Around = {}): Promise<{ errors: Promise<unknown> }> {
     this.#checkAlive();
-    if (this.#version !== this.store.version) await this.#prologue.run();
+    if (this.#version !== this.store.version) await (await this.#prologue.run()).errors;
     this.#version = this.store.version;
     try {
-      await this.#program.run(append, ahead);
+      const submitted = await this.#program.run(around);
+      this.#ran = true;
+      return submitted;
     } finally {
       // Variables change even when something failed half-way: prologues of others that read them run again.
       if (this.plan.graph.updates.size) this.#version = ++this.store.version;
     }
-    this.#ran = true;
   }
 
   #sources(): GPUBuffer[] {

@@ -59,8 +59,8 @@ export class Gpu {
   /** What `work` comes to, or an error as soon as the device is lost. @throws LensletError 'device' */
   wait<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.#lost) return reject(this.#lost);
-      this.#waiting.add(reject);
+      if (this.#lost) reject(this.#lost);
+      else this.#waiting.add(reject);
       work
         .then(resolve, (error) => reject(this.#lost ?? asLenslet(error)))
         .finally(() => this.#waiting.delete(reject));

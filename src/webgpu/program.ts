@@ -33,6 +33,16 @@ const FIRST_MACS = 2 ** 30;
 /** Wanted and largest time of a submission. */
 const GOOD_MS = 25;
 const LONG_MS = 50;
+/** What happens around a run. */
+export interface Around {
+  /** Called before the first submission. */
+  readonly before?: () => void;
+  /** Called with the encoder of the last one, for copies. */
+  readonly append?: (encoder: GPUCommandEncoder) => void;
+  /** Submissions handed over before the first of them must be done. Default `AHEAD`. */
+  readonly ahead?: number;
+}
+
 /** So few submissions are under way that a page can draw between them. */
 const AHEAD = 2;
 
@@ -122,11 +132,11 @@ export class Program {
   }
 
   /**
-   * Runs all steps once. Resolves when the last submission was handed over, which `append` may add copies to.
-   * @param ahead submissions handed over before the first of them must be done
-   * @throws LensletError 'device', 'memory', 'kernel'
+   * Runs all steps once. Resolves when the last submission was handed over; `errors` tells later whether all is well,
+   * so that who reads results asks for both at once.
+   * @throws LensletError 'device', 'memory', 'kernel', as `errors`
    */
-  async run(append: (encoder: GPUCommandEncoder) => void = () => {}, ahead = AHEAD): Promise<void> {
+  async run({ before, append, ahead = AHEAD }: Around = {}): Promise<{ errors: Promise<unknown> }> {
     const { queue } = this.gpu.device;
     const timed = this.#phase === 'steps';
     const submissions = timed ? this.pieces.map((p) => [p]) : this.#submissions;
@@ -138,8 +148,10 @@ export class Program {
     // Without any step there is still something to append to.
     for (const [i, pieces] of (submissions.length ? submissions : [[]]).entries()) {
       if (i >= ahead) await done[i - ahead];
-      const before = performance.now();
-      errors.push(this.#submit(pieces, i >= submissions.length - 1 ? append : null));
+      const began = performance.now();
+      errors.push(
+        this.#submit(pieces, i ? undefined : before, i >= submissions.length - 1 ? append : undefined),
+      );
       if (!waits) continue;
       const finished = this.gpu.wait(queue.onSubmittedWorkDone());
       // Not all are waited for when an earlier one fails.
@@ -147,17 +159,22 @@ export class Program {
       done.push(finished);
       if (!timed) continue;
       await done[i];
-      times[pieces[0].step] += performance.now() - before;
+      times[pieces[0].step] += performance.now() - began;
     }
-    await Promise.all(errors);
-    if (this.#phase === 'decided') return;
-    await Promise.all(done);
-    await this.#learn(performance.now() - start, times);
+    const all = Promise.all(errors);
+    all.catch(() => {});
+    if (this.#phase !== 'decided') {
+      await all;
+      await Promise.all(done);
+      await this.#learn(performance.now() - start, times);
+    }
+    return { errors: all };
   }
 
-  #submit(pieces: readonly Piece[], append: ((encoder: GPUCommandEncoder) => void) | null): Promise<void> {
+  #submit(pieces: readonly Piece[], before: Around['before'], append: Around['append']): Promise<void> {
     const { device } = this.gpu;
     return this.gpu.watched(() => {
+      before?.();
       const encoder = device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       for (const piece of pieces) this.encode(pass, piece);

@@ -6,6 +6,11 @@ import { MAP_READ, Usage } from './gpu.ts';
 /** Room for the stamp in front of what is read. */
 const STAMP_BYTES = 16;
 
+/** Work that was handed over; `errors` rejects when something is wrong with it. */
+interface Submitted {
+  readonly errors: Promise<unknown>;
+}
+
 /** A place that the GPU copies to and the host reads from; used again and again for the same sizes. */
 export class Staging {
   readonly #offsets: number[] = [];
@@ -30,19 +35,20 @@ export class Staging {
   }
 
   /**
-   * Copies with what `submit` hands over: it calls `append` for its last encoder. What comes back waits for the copies
-   * and returns them. A stamp travels with them: memory that was never written is an error, not zeros.
-   * @throws LensletError as `submit`; what comes back: 'device' when they do not arrive
+   * Copies with what `submit` hands over: it calls `append` for its last encoder, and has `errors` to tell later. What
+   * comes back, which must be called, waits for the copies and returns them. A stamp travels with them: memory that was never written is an error, not zeros.
+   * @throws LensletError as `submit`; what comes back: as `errors`, 'device' when the copies do not arrive
    */
   async copy(
     sources: readonly GPUBuffer[],
-    submit: (append: (encoder: GPUCommandEncoder) => void) => Promise<void>,
+    submit: (append: (encoder: GPUCommandEncoder) => void) => Promise<Submitted>,
   ): Promise<() => Promise<ArrayBuffer[]>> {
     const { gpu } = this;
     const stamp = (++this.#count % 0x7fffffff) + 1;
     let to: GPUBuffer | undefined;
+    let submitted: Submitted;
     try {
-      await submit((encoder) => {
+      submitted = await submit((encoder) => {
         to = this.#free.pop() ?? gpu.buffer(this.#bytes, Usage.MAP_READ | Usage.COPY_DST);
         gpu.device.queue.writeBuffer(this.#stamp, 0, new Uint32Array([stamp]));
         encoder.copyBufferToBuffer(this.#stamp, 0, to, 0, 4);
@@ -56,18 +62,21 @@ export class Staging {
       if (to) gpu.free(to);
       throw error;
     }
-    return () => this.#read(to as GPUBuffer, stamp);
+    const from = to as GPUBuffer;
+    const arrived = Promise.all([submitted.errors, gpu.wait(from.mapAsync(MAP_READ))]);
+    arrived.catch(() => {});
+    return () => this.#read(from, stamp, arrived);
   }
 
-  async #read(from: GPUBuffer, stamp: number): Promise<ArrayBuffer[]> {
+  async #read(from: GPUBuffer, stamp: number, arrived: Promise<unknown>): Promise<ArrayBuffer[]> {
     let whole = false;
     try {
-      await this.gpu.wait(from.mapAsync(MAP_READ));
+      await arrived;
       const data = from.getMappedRange();
-      const arrived = new Uint32Array(data, 0, 1)[0];
+      const found = new Uint32Array(data, 0, 1)[0];
       const copies = this.bytes.map((b, i) => data.slice(this.#offsets[i], this.#offsets[i] + b));
       from.unmap();
-      whole = arrived === stamp;
+      whole = found === stamp;
       check(whole, 'device', () => 'The GPU did not write the results. Run again.');
       return copies;
     } finally {
@@ -87,7 +96,7 @@ export class Staging {
 export async function readBuffer(gpu: Gpu, source: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
   const staging = new Staging(gpu, [bytes]);
   try {
-    const read = await staging.copy([source], (append) => submitCopies(gpu, append));
+    const read = await staging.copy([source], async (append) => submitCopies(gpu, append));
     const [data] = await read();
     return data;
   } finally {
@@ -95,9 +104,9 @@ export async function readBuffer(gpu: Gpu, source: GPUBuffer, bytes: number): Pr
   }
 }
 
-/** A submission of nothing else. @throws LensletError 'device', 'memory' */
-export function submitCopies(gpu: Gpu, append: (encoder: GPUCommandEncoder) => void): Promise<void> {
-  return gpu.checked(() => {
+/** A submission of nothing else. @throws LensletError 'device'; `errors`: 'memory' too */
+export function submitCopies(gpu: Gpu, append: (encoder: GPUCommandEncoder) => void): Submitted {
+  return gpu.watched(() => {
     const encoder = gpu.device.createCommandEncoder();
     append(encoder);
     gpu.device.queue.submit([encoder.finish()]);
