@@ -108,7 +108,7 @@ export async function readLine(
     const spans = align(views[0]!, digits) ?? [];
     return { spans, text: insertMarks(digits, spans, views[0]!, part(marks, 0), settings.marks) };
   };
-  const ranked = byGrouping(rank(views), (digits) => spell(digits).text);
+  const ranked = byPlausibility(rank(views), (digits) => spell(digits).text);
   const [best] = ranked;
   const next = ranked[1]?.probability ?? 0;
   const confidence = best.probability - next;
@@ -185,18 +185,31 @@ export function rank(views: readonly Scores[]): [Ranked, ...Ranked[]] {
 const WORTH_SPELLING = 0.05;
 /** How much rarer it is that separators stand where no way of grouping has them, or a zero in front. */
 const IRREGULAR = 0.3;
+/**
+ * How much likelier amounts are with each zero at their end than digits drawn at random would make them, as far as the
+ * network does not know it: of the 820 training amounts of ORAND-CAR-A 31 % end in a zero, two thirds of these in two,
+ * two thirds of those in three, where one in ten would.
+ */
+const ROUND = 2;
 
-/** Ranks strings anew by whether the separators seen between their digits make groups. */
-export function byGrouping(
+/**
+ * Ranks strings anew by how plausible they are as amounts: whether the separators seen between their digits make groups,
+ * and how round they are. The probabilities are scaled so that with all strings that are not here they are 1 in sum.
+ */
+export function byPlausibility(
   ranked: readonly [Ranked, ...Ranked[]],
   textOf: (digits: string) => string,
 ): [Ranked, ...Ranked[]] {
   const least = WORTH_SPELLING * ranked[0].probability;
   const weighed = ranked.map((r) => {
     const regular = r.digits === '' || r.probability < least || isRegular(r.digits, textOf);
-    return regular ? r : { ...r, probability: IRREGULAR * r.probability };
+    const zeros = /0*$/.exec(r.digits.slice(1))![0].length;
+    return { ...r, probability: (regular ? 1 : IRREGULAR) * ROUND ** zeros * r.probability };
   });
-  return weighed.sort((a, b) => b.probability - a.probability) as [Ranked, ...Ranked[]];
+  const sum = (list: readonly Ranked[]) => list.reduce((all, { probability }) => all + probability, 0);
+  const scale = 1 / (sum(weighed) + Math.max(0, 1 - sum(ranked)));
+  const scaled = weighed.map((r) => ({ ...r, probability: scale * r.probability }));
+  return scaled.sort((a, b) => b.probability - a.probability) as [Ranked, ...Ranked[]];
 }
 
 /** No zero in front, separators as one of the groupings has them. */

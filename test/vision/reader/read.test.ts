@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { type Tensor, tensor } from '../../../src/core/tensor.ts';
 import type { Scores } from '../../../src/vision/reader/decode.ts';
 import {
-  byGrouping,
+  byPlausibility,
   type ReaderNetwork,
   rank,
   readAmountLine,
@@ -92,19 +92,32 @@ it('strings are ranked by the mean of their probabilities in all views', () => {
   expect(ranked[0].probability).toBeCloseTo(2 / 3, 4);
 });
 
-it('of strings about as likely, that whose separators make groups comes first', () => {
+it('of strings about as likely, round ones and those whose separators make groups come first', () => {
   const texts: Readonly<Record<string, string>> = {
     '12250': '1,2250',
     '1250': '1,250/-',
     '0250': '0250',
     '125': '12,5',
+    '1570': '1570',
+    '1579': '1579',
   };
   const ranked = (...entries: [string, number][]) => {
     const [first, ...rest] = entries.map(([digits, probability]) => ({ digits, probability }));
-    return byGrouping([first, ...rest], (digits) => texts[digits]).map((r) => r.digits);
+    return byPlausibility([first, ...rest], (digits) => texts[digits]).map((r) => r.digits);
   };
   expect(ranked(['12250', 0.5], ['1250', 0.3])).toEqual(['1250', '12250']);
   expect(ranked(['12250', 0.8], ['1250', 0.1])).toEqual(['12250', '1250']);
   expect(ranked(['0250', 0.4], ['1250', 0.3])).toEqual(['1250', '0250']);
   expect(ranked(['1250', 0.9], ['125', 0.01])).toEqual(['1250', '125']);
+  expect(ranked(['1579', 0.5], ['1570', 0.3])).toEqual(['1570', '1579']);
+  expect(ranked(['1579', 0.7], ['1570', 0.3])).toEqual(['1579', '1570']);
+  const all = byPlausibility(
+    [
+      { digits: '1579', probability: 0.7 },
+      { digits: '1570', probability: 0.2 },
+    ],
+    (d) => d,
+  );
+  // 0.1 belongs to strings that are not here: 0.7 and 2 · 0.2 of 1.2.
+  expect(all.map((r) => r.probability)).toEqual([expect.closeTo(0.7 / 1.2), expect.closeTo(0.4 / 1.2)]);
 });
