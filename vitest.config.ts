@@ -30,7 +30,13 @@ export default defineConfig({
         },
       },
       {
-        test: { name: 'long', include: ['test/long/**/*.test.ts'], testTimeout: 1_800_000 },
+        // One after the other: some measure.
+        test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          testTimeout: 1_800_000,
+          fileParallelism: false,
+        },
       },
     ],
   },

@@ -10,6 +10,9 @@ const outDir = `${root}dist/app`;
 /** Far above what one file of the app weighs; Workbox leaves larger files out without an error. */
 const LARGEST_FILE = 64 * 2 ** 20;
 
+/** For whoever offers the app to be installed; not part of it. */
+const SCREENSHOTS = 'screenshots/';
+
 await build({ configFile: `${root}vite.config.ts`, mode: 'production' });
 
 /** The scripts that a script needs before it runs, itself among them. */
@@ -52,12 +55,12 @@ await build({
   },
 });
 
-const { size, warnings } = await injectManifest({
+const { count, size, warnings } = await injectManifest({
   swSrc: `${outDir}/sw.js`,
   swDest: `${outDir}/sw.js`,
   globDirectory: outDir,
   globPatterns: ['**/*'],
-  globIgnores: ['sw.js'],
+  globIgnores: ['sw.js', `${SCREENSHOTS}*`],
   maximumFileSizeToCacheInBytes: LARGEST_FILE,
   // Vite's names carry a hash of the content.
   dontCacheBustURLsMatching: /^assets\//,
@@ -69,6 +72,6 @@ const files = await readdir(outDir, { recursive: true, withFileTypes: true });
 const missing = files
   .filter((f) => f.isFile() && f.name !== 'sw.js')
   .map((f) => `${f.parentPath}/${f.name}`.slice(outDir.length + 1))
-  .filter((name) => !worker.includes(`"${name}"`));
+  .filter((name) => !name.startsWith(SCREENSHOTS) && !worker.includes(`"${name}"`));
 if (missing.length > 0) throw new Error(`Not stored for offline use: ${missing.join(', ')}`);
-console.log(`\nStored for offline use: ${files.length - 1} entries, ${(size / 1024).toFixed(0)} KiB`);
+console.log(`\nStored for offline use: ${count} files, ${(size / 1024).toFixed(0)} KiB`);

@@ -341,7 +341,7 @@ export interface ReadAmount {
   readonly digits: string;
   /** With separators and strokes. */
   readonly text: string;
-  /** The sum with the grouping it is written in; null where the signs make none. */
+  /** The sum with the grouping it is written in; null where the signs make no sum or no grouping. */
   readonly value: string | null;
   readonly confidence: number;
   readonly accepted: boolean;

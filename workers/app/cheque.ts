@@ -163,7 +163,8 @@ function amountOf({ reading, amount, places, found }: Found): ReadAmount {
   return {
     digits: reading.digits,
     text: reading.text,
-    value: amount && formatAmount(amount.minor, amount.groupings[0] ?? 'western'),
+    // Separators that make no grouping are shown as they are written, for the user to judge.
+    value: amount?.regular ? formatAmount(amount.minor, amount.groupings[0]!) : null,
     confidence: reading.confidence,
     accepted: reading.accepted && amount?.regular !== false,
     marks: reading.characters.map(({ digit, confidence }, i) => ({
