@@ -3,7 +3,7 @@ import { sizeOf } from '../core/tensor.ts';
 import type { Value } from '../ir/graph.ts';
 import { reads, type WebgpuKernel, writes } from '../ir/kernel.ts';
 import type { PoolAttrs } from './pool.ts';
-import { eachKernel, MINUS_INFINITY, NON_FINITE, uint } from './wgsl.ts';
+import { eachKernel, MINUS_INFINITY, NON_FINITE, range, uint } from './wgsl.ts';
 
 type Window = Pick<PoolAttrs, 'kernel' | 'stride' | 'padding' | 'dilation'>;
 
@@ -13,8 +13,34 @@ const place = (h: number, w: number, row: string, column: string): string => `
   let ${row} = i32(i / ${uint(w)} % ${uint(h)});
   let plane = i / ${uint(h * w)};`;
 
-/** `body` for every element (iy, ix) inside the window of (oy, ox), in order. */
-export function eachInWindow(x: Value, { kernel, stride, padding, dilation }: Window, body: string): string {
+/** Elements of a window that are written out one after the other; larger ones are a loop. */
+const UNROLLED = 16;
+
+/** Whether no window reaches over an edge of x. */
+const staysInside = (x: Value, y: Value, { kernel, stride, padding, dilation }: Window): boolean =>
+  [0, 1].every((d) => {
+    const last = ((y.shape[2 + d] as number) - 1) * (stride[d] as number) - (padding[d] as number);
+    return (
+      padding[d] === 0 &&
+      last + ((kernel[d] as number) - 1) * (dilation[d] as number) < (x.shape[2 + d] as number)
+    );
+  });
+
+/** `body` for every element (iy, ix) inside the window of (oy, ox), in order; y: the windows' results. */
+export function eachInWindow(x: Value, y: Value, a: Window, body: string): string {
+  const { kernel, stride, padding, dilation } = a;
+  if (kernel[0] * kernel[1] <= UNROLLED && staysInside(x, y, a)) {
+    return range(kernel[0] * kernel[1])
+      .map((i) => {
+        const [ky, kx] = [Math.floor(i / kernel[1]), i % kernel[1]];
+        return `{
+      let iy = oy * ${stride[0]}i + ${ky * dilation[0]}i;
+      let ix = ox * ${stride[1]}i + ${kx * dilation[1]}i;
+      ${body}
+    }`;
+      })
+      .join('\n');
+  }
   const [h, w] = x.shape.slice(2);
   return `
   for (var ky = 0i; ky < ${kernel[0]}i; ky++) {
@@ -78,7 +104,7 @@ export function maxPoolShader(x: Value, y: Value, a: PoolAttrs): WebgpuKernel {
   const visit = `let v = x[${element(x, 'iy', 'ix')}];
       best = select(select(best, v, v > best), best + v, isNan(v) || isNan(best));`;
   const body = `${place(oh, ow, 'oy', 'ox')}
-  var best = ${MINUS_INFINITY};${eachInWindow(x, a, visit)}
+  var best = ${MINUS_INFINITY};${eachInWindow(x, y, a, visit)}
   y[i] = best;`;
   return eachKernel(sizeOf(y.shape), [reads('x', x), writes('y', y)], body, NON_FINITE);
 }
@@ -88,6 +114,7 @@ export function maxPoolGradShader(x: Value, y: Value, dy: Value, dx: Value, a: P
   const [h, w] = x.shape.slice(2);
   const find = eachInWindow(
     x,
+    y,
     a,
     `let v = x[plane * ${uint(h * w)} + u32(iy) * ${uint(w)} + u32(ix)];
       if (v == top || isNan(v)) { return iy * ${w}i + ix; }`,
@@ -110,7 +137,7 @@ fn winner(plane: u32, oy: i32, ox: i32, top: f32) -> i32 {${find}
 export function avgPoolShader(x: Value, y: Value, a: PoolAttrs): WebgpuKernel {
   const [oh, ow] = y.shape.slice(2);
   const body = `${place(oh, ow, 'oy', 'ox')}
-  var sum = 0f;${eachInWindow(x, a, `sum += x[${element(x, 'iy', 'ix')}];`)}
+  var sum = 0f;${eachInWindow(x, y, a, `sum += x[${element(x, 'iy', 'ix')}];`)}
   y[i] = sum / divisor(oy, ox);`;
   return eachKernel(sizeOf(y.shape), [reads('x', x), writes('y', y)], body, divisorFunction(x, y, a));
 }
@@ -135,7 +162,7 @@ export function poolIndicesShader(x: Value, y: Value, a: Window, columnMajor: bo
       }`;
   const body = `${place(oh, ow, 'oy', 'ox')}
   var best = 0f;
-  var answer = -1i;${eachInWindow(x, a, visit)}
+  var answer = -1i;${eachInWindow(x, y, a, visit)}
   y[i] = answer;`;
   return eachKernel(sizeOf(y.shape), [reads('x', x), writes('y', y, 'i32')], body);
 }
