@@ -10,7 +10,7 @@ import { heNormal } from '../src/nn/init.ts';
 import { batchNorm, conv2d, globalAvgPool2d, linear } from '../src/nn/layers.ts';
 import { add } from '../src/ops/binary.ts';
 import { relu } from '../src/ops/elementwise.ts';
-import { pad, slice } from '../src/ops/shape.ts';
+import { pad, slice } from '../src/ops/slice.ts';
 import { torchInit } from './imagenet.ts';
 
 /** Zero mean and unit variance over CIFAR-10's training images. */

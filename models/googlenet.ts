@@ -8,7 +8,8 @@ import { normal } from '../src/nn/init.ts';
 import { adaptiveAvgPool2d, batchNorm, conv2d, dropout, globalAvgPool2d, linear } from '../src/nn/layers.ts';
 import { relu } from '../src/ops/elementwise.ts';
 import { maxPool2d } from '../src/ops/pool.ts';
-import { concat, flatten } from '../src/ops/shape.ts';
+import { flatten } from '../src/ops/shape.ts';
+import { concat } from '../src/ops/slice.ts';
 import { IMAGENET_CLASSES, SYMMETRIC_NORMALIZATION } from './imagenet.ts';
 
 const weightInit = normal(0.01);

@@ -8,7 +8,7 @@ import { normal } from '../src/nn/init.ts';
 import { batchNorm, conv2d, dropout, globalAvgPool2d, linear } from '../src/nn/layers.ts';
 import { relu } from '../src/ops/elementwise.ts';
 import { avgPool2d, maxPool2d } from '../src/ops/pool.ts';
-import { concat } from '../src/ops/shape.ts';
+import { concat } from '../src/ops/slice.ts';
 import { IMAGENET_CLASSES, SYMMETRIC_NORMALIZATION } from './imagenet.ts';
 
 /** A number for both dimensions, or [height, width]. */

@@ -5,6 +5,14 @@ import { root } from './project.mjs';
 
 export const ADAPTER = `${root}dist/bench`;
 
+/** Vite loads styles before a script that is imported later; there are none here. */
+const withoutStyles = {
+  name: 'without-styles',
+  enforce: 'pre',
+  load: (id) =>
+    id.includes('vite/preload-helper') ? 'export const __vitePreload = (load) => load();' : null,
+};
+
 /** Not Vite's library mode: that packs the binaries into the script as text. */
 export async function buildAdapter(outDir = ADAPTER) {
   await build({
@@ -13,6 +21,7 @@ export async function buildAdapter(outDir = ADAPTER) {
     base: './',
     logLevel: 'warn',
     publicDir: false,
+    plugins: [withoutStyles],
     worker: { format: 'es' },
     build: {
       outDir,

@@ -13,7 +13,8 @@ import { linear, matmul } from './ops/matmul.ts';
 import { avgPool2d, maxPool2d } from './ops/pool.ts';
 import { expand, reduceMean, reduceSum } from './ops/reduce.ts';
 import { reduceMax, reduceMin, reduceProd } from './ops/reduce-extremes.ts';
-import { concat, flatten, pad, reshape, slice, transpose } from './ops/shape.ts';
+import { flatten, reshape, transpose } from './ops/shape.ts';
+import { concat, pad, slice } from './ops/slice.ts';
 import { logSoftmax, softmax } from './ops/softmax.ts';
 
 export type { Backend, Executable, StepTime, VariableStore } from './backend.ts';

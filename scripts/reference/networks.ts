@@ -10,7 +10,8 @@ import { add, mul } from '../../src/ops/binary.ts';
 import { relu, scaledTanh } from '../../src/ops/elementwise.ts';
 import { localResponseNorm } from '../../src/ops/lrn.ts';
 import { avgPool2d, maxPool2d } from '../../src/ops/pool.ts';
-import { concat, flatten, reshape } from '../../src/ops/shape.ts';
+import { flatten, reshape } from '../../src/ops/shape.ts';
+import { concat } from '../../src/ops/slice.ts';
 
 type Network = (b: Builder, x: Value) => Value;
 

@@ -14,6 +14,9 @@ export interface Tensor extends TensorType {
   readonly data: TensorData;
 }
 
+/** Whether a number can be a dimension of a shape. */
+export const isSize = (d: number): boolean => Number.isInteger(d) && d >= 0;
+
 /** Number of elements of a shape; 1 for a scalar (`[]`). */
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
 

@@ -27,7 +27,7 @@ import {
 import { convShaders, convTransposeShaders } from './conv-webgpu.ts';
 import { activationFunction } from './elementwise.ts';
 import { reduceSum } from './reduce.ts';
-import { shapeOps } from './shape.ts';
+import { reshapeOp } from './shape.ts';
 
 export type { ConvAttrs } from './conv-shape.ts';
 
@@ -98,7 +98,7 @@ function absorbAffine(
   const [, scale, shift] = next.inputs as Value[];
   if (next.op.name !== 'channel_affine' || attrs.activation || next.inputs[0] !== y) return null;
   if (![w, b, scale, shift].every((v) => !v || isStaticValue(v))) return null;
-  const column = detachedNode(shapeOps.reshape, [scale], { shape: [w.shape[0], 1, 1, 1] });
+  const column = detachedNode(reshapeOp, [scale], { shape: [w.shape[0], 1, 1, 1] });
   const weight = detachedNode(binaryOps.mul, [w, column.outputs[0]], null);
   const before = [column, weight];
   let bias = shift;

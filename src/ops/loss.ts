@@ -8,7 +8,7 @@ import { defineOp, noGrad } from '../ir/op.ts';
 import { sub } from './binary.ts';
 import { unary } from './elementwise.ts';
 import { reduceMean } from './reduce.ts';
-import { pad } from './shape.ts';
+import { pad } from './slice.ts';
 import { countCorrectShader, crossEntropyGradShader, crossEntropyShader } from './softmax-webgpu.ts';
 
 interface CrossEntropyAttrs {

@@ -12,7 +12,7 @@ import { batchNorm, globalAvgPool2d, linear } from '../../src/nn/layers.ts';
 import { add } from '../../src/ops/binary.ts';
 import { conv2d } from '../../src/ops/conv2d.ts';
 import { relu } from '../../src/ops/elementwise.ts';
-import { pad } from '../../src/ops/shape.ts';
+import { pad } from '../../src/ops/slice.ts';
 import { compile } from '../../src/plan/compile.ts';
 import { Session } from '../../src/session.ts';
 import { sgd } from '../../src/train/optimizer.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Tensor, tensor } from '../../src/core/tensor.ts';
 import { apply1, Graph, type Value } from '../../src/ir/graph.ts';
-import { concat, flatten, pad, reshape, shapeOps, slice, transpose } from '../../src/ops/shape.ts';
+import { flatten, reshape, shapeOps, transpose } from '../../src/ops/shape.ts';
+import { concat, pad, slice } from '../../src/ops/slice.ts';
 import { checkOp, randomTensor, wasmBackends } from '../op.ts';
 
 const sizes = [2, 3, 4, 5, 2];

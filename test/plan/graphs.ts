@@ -7,7 +7,8 @@ import { relu, tanh, unary } from '../../src/ops/elementwise.ts';
 import { linear } from '../../src/ops/matmul.ts';
 import { sgdStep } from '../../src/ops/optimizer.ts';
 import { expand, reduceMean } from '../../src/ops/reduce.ts';
-import { concat, pad, reshape, slice, transpose } from '../../src/ops/shape.ts';
+import { reshape, transpose } from '../../src/ops/shape.ts';
+import { concat, pad, slice } from '../../src/ops/slice.ts';
 import { softmax } from '../../src/ops/softmax.ts';
 import { randomTensor } from '../op.ts';
 

@@ -8,6 +8,7 @@ import { unaryOps } from '../../ops/elementwise.ts';
 import { intBinaryOps } from '../../ops/integer.ts';
 import { extremeOps } from '../../ops/reduce-extremes.ts';
 import { shapeOps } from '../../ops/shape.ts';
+import { sliceOps } from '../../ops/slice.ts';
 import type { AttributeProto, NodeProto } from './proto.ts';
 import { FileTensor } from './tensor.ts';
 
@@ -38,6 +39,7 @@ const foldable: ReadonlySet<string> = new Set([
   ...Object.keys(binaryOps),
   ...Object.values(intBinaryOps).map((op) => op.name),
   ...Object.keys(shapeOps),
+  ...Object.keys(sliceOps),
   ...Object.keys(extremeOps),
   ...['cast', 'where', 'gather', 'expand', 'reduce_sum', 'reduce_mean'],
 ]);
