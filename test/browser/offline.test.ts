@@ -101,7 +101,7 @@ describe('updates', () => {
     const page = await openApp(browser, site, { ...DESKTOP, path: '#/train', serviceWorker: true });
     await page.evaluate(async () => void (await navigator.serviceWorker.ready));
     await page.reload();
-    await startDigits(page, 6400, 500);
+    await startDigits(page, 6400, 5000);
     await statusIs(page, /^\s*Training/);
     site.update();
     await lookForUpdate(page);
@@ -114,6 +114,8 @@ describe('updates', () => {
     await other.getByText('Another tab of the app is training.').waitFor();
     expect([await buildOf(page), await buildOf(other)]).toEqual([null, null]);
 
+    // A tab behind another one draws no frames, and clicks wait for two.
+    await page.bringToFront();
     await page.getByRole('button', { name: 'Stop' }).click();
     await statusIs(page, /Stopped/);
     await Promise.all([page.waitForEvent('load'), load.click()]);
