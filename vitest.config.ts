@@ -26,6 +26,8 @@ export default defineConfig({
           include: ['test/browser/**/*.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 240_000,
+          // A busy machine may need most of it; what never comes fails all the same.
+          expect: { poll: { timeout: 90_000 } },
           fileParallelism: false,
         },
       },

@@ -1,6 +1,6 @@
 /** The app itself in real Firefox and WebKit: a digit, and a network trained on the page. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, it } from 'vitest';
 import { type Site, serveApp } from './app.ts';
 import { type EnginePage, engines } from './engines/drivers.ts';
 
@@ -58,8 +58,8 @@ describe.each(engines.filter((e) => e.name !== 'Chromium'))('$name', (engine) =>
       await fill(page, 'Epochs', 2);
       await click(page, 'button[type=submit]');
       await until(page, `${query('[data-testid=run-status]')}?.textContent.includes('Finished')`);
-      expect(await page.evaluate('document.querySelectorAll(".epochs tbody tr").length')).toBe(2);
-      expect(await page.evaluate('document.querySelectorAll(".curve canvas").length')).toBe(4);
+      await until(page, 'document.querySelectorAll(".epochs tbody tr").length === 2');
+      await until(page, 'document.querySelectorAll(".curve canvas").length === 4');
       // What was trained is kept: the next visit finds it on the shelf.
       await page.goto(`${site.url}?again#/models`);
       await until(page, 'document.querySelectorAll("[data-testid=model]").length === 3');

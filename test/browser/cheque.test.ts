@@ -58,7 +58,7 @@ describe('cheque page', () => {
     const problems = problemsOf(page);
     await page.getByRole('button', { name: 'Try a sample' }).click();
     await page.locator('[data-testid=amount]').waitFor();
-    expect(await page.locator('[data-testid=amount]').textContent()).toMatch(/\d/);
+    await expect.poll(() => page.locator('[data-testid=amount]').textContent()).toMatch(/\d/);
     await page.getByLabel('What is written').fill('12,345/-');
     await page.getByRole('button', { name: 'Keep as an example' }).click();
     await page.getByRole('heading', { name: '1 example kept' }).waitFor();
@@ -79,7 +79,7 @@ describe('cheque page', () => {
     await capture.click({ timeout: 5_000 }).catch(() => undefined);
     await page.locator('.cheque-result').waitFor();
     await page.locator('[data-testid=amount]').waitFor();
-    expect(await page.locator('video').count()).toBe(0);
+    await expect.poll(() => page.locator('video').count()).toBe(0);
     await page.context().close();
   });
 
@@ -97,8 +97,8 @@ describe('cheque page', () => {
     await page.getByRole('button', { name: 'Use the camera' }).click();
     const alert = page.getByRole('alert');
     await alert.waitFor();
-    expect(await alert.textContent()).toMatch(words);
-    expect(await alert.textContent()).toContain('You can choose a picture instead.');
+    await expect.poll(() => alert.textContent()).toMatch(words);
+    await expect.poll(() => alert.textContent()).toContain('You can choose a picture instead.');
     await page.context().close();
   });
 

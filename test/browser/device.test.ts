@@ -21,7 +21,7 @@ it('the device page measures which side is faster for which work', async () => {
   await page.getByRole('button', { name: 'Measure here' }).click();
   const rows = page.locator('.work li');
   await rows.first().waitFor();
-  expect(await rows.count()).toBe(4);
+  await expect.poll(() => rows.count()).toBe(4);
   const texts = await rows.allTextContents();
   expect(texts[0]).toMatch(/LeNet-5.*inference, 1WASM: over sooner than a GPU answersWASM 0\.\d+ ms/);
   expect(texts[3]).toMatch(/ResNet-20.*training step, 32(WASM|WebGPU): /);

@@ -79,9 +79,9 @@ describe('digit page', () => {
     await expectAnswer(page, 4);
     const undo = page.getByRole('button', { name: 'Undo' });
     await undo.click();
-    expect(await undo.isEnabled()).toBe(true);
+    await expect.poll(() => undo.isEnabled()).toBe(true);
     await undo.click();
-    expect(await undo.isDisabled()).toBe(true);
+    await expect.poll(() => undo.isDisabled()).toBe(true);
     await page.context().close();
   });
 
@@ -130,7 +130,7 @@ describe('digit page', () => {
     await page.getByRole('alert').getByText('Choose a PNG, JPEG or WebP').waitFor();
     await drawDigit(page, 0);
     await expectAnswer(page, 0);
-    expect(await page.getByRole('alert').count()).toBe(0);
+    await expect.poll(() => page.getByRole('alert').count()).toBe(0);
     await page.context().close();
   });
 });

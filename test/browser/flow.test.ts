@@ -33,7 +33,7 @@ it('offline: a digit, a cheque, 200 steps of ResNet-20 with the tab killed among
   await open('Cheque');
   await page.getByRole('button', { name: 'Try a sample' }).click();
   await page.getByTestId('amount').waitFor();
-  expect(await page.getByTestId('amount').textContent()).toMatch(/\d/);
+  await expect.poll(() => page.getByTestId('amount').textContent()).toMatch(/\d/);
 
   await open('Train');
   const train = await realCifarBatch('data_batch_1.bin', IMAGES);
@@ -49,7 +49,7 @@ it('offline: a digit, a cheque, 200 steps of ResNet-20 with the tab killed among
   const next = await visit(await page.context().newPage(), site, '#/digit');
   await goOn(next);
   await statusIs(next, /Finished/);
-  expect(await next.getByTestId('steps').textContent()).toMatch(/200/);
+  await expect.poll(() => next.getByTestId('steps').textContent()).toMatch(/200/);
   const course = await losses(next, 'step');
   const part = Math.ceil(course.length / 5);
   expect(mean(course.slice(-part))).toBeLessThan(0.95 * mean(course.slice(0, part)));

@@ -74,10 +74,10 @@ describe('model shelf', () => {
     await page.getByText('“Reader” was deleted.').waitFor();
     // It goes when the message does, or at the latest when the page is left.
     await page.getByText('“Reader” was deleted.').waitFor({ state: 'detached' });
-    await expect.poll(() => storedModels(page), { timeout: 60_000 }).toEqual([]);
+    await expect.poll(() => storedModels(page)).toEqual([]);
     await page.reload();
     await card(page, 'LeNet-5 (1998)').waitFor();
-    expect(await card(page, 'Reader').count()).toBe(0);
+    await expect.poll(() => card(page, 'Reader').count()).toBe(0);
     await page.context().close();
   });
 
@@ -95,7 +95,7 @@ describe('model shelf', () => {
     await page.getByRole('alert').getByText('could not be imported').waitFor();
     await card(page, 'bare').getByRole('link', { name: 'Train further' }).click();
     const start = page.getByLabel('Start from');
-    expect(await start.locator('option:checked').textContent()).toBe('bare');
+    await expect.poll(() => start.locator('option:checked').textContent()).toBe('bare');
     await page.context().close();
   });
 });
@@ -127,8 +127,12 @@ describe('look inside', () => {
     const page = await openApp(browser, site, { ...DESKTOP, path: '#/inside' });
     await drawDigit(page, 7);
     await page.locator('.layer').nth(4).waitFor();
-    expect(await page.locator('.layer strong').allTextContents()).toEqual(['c1', 's2', 'c3', 's4', 'c5']);
-    expect(await page.locator('.answers li').first().locator('span').first().textContent()).toBe('7');
+    await expect
+      .poll(() => page.locator('.layer strong').allTextContents())
+      .toEqual(['c1', 's2', 'c3', 's4', 'c5']);
+    await expect
+      .poll(() => page.locator('.answers li').first().locator('span').first().textContent())
+      .toBe('7');
     await page.getByRole('radio', { name: 'Filters' }).check();
     await page.locator('.kernels').nth(2).waitFor();
     await page.getByRole('radio', { name: 'What mattered' }).check();
@@ -136,7 +140,7 @@ describe('look inside', () => {
     await page.getByLabel('Look back from').selectOption('1');
     await page.getByText('the score of “1”').waitFor();
     await page.getByRole('radio', { name: 'Histograms' }).check();
-    expect(await page.getByLabel('Gradients of the weights').locator('li').count()).toBe(5);
+    await expect.poll(() => page.getByLabel('Gradients of the weights').locator('li').count()).toBe(5);
     await page.context().close();
   });
 });

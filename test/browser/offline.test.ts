@@ -91,7 +91,7 @@ describe('updates', () => {
     await Promise.all([page.waitForEvent('load'), load.click()]);
     await page.locator('[data-testid=answer]:text-is("–")').waitFor();
     expect(await buildOf(page)).toBe('1');
-    expect(await load.count()).toBe(0);
+    await expect.poll(() => load.count()).toBe(0);
     await page.context().close();
     await site.close();
   });
@@ -101,13 +101,13 @@ describe('updates', () => {
     const page = await openApp(browser, site, { ...DESKTOP, path: '#/train', serviceWorker: true });
     await page.evaluate(async () => void (await navigator.serviceWorker.ready));
     await page.reload();
-    await startDigits(page, 6400, 5000);
+    await startDigits(page, 6400, 500);
     await statusIs(page, /^\s*Training/);
     site.update();
     await lookForUpdate(page);
     const load = page.getByRole('button', { name: 'Load it now' });
     await page.getByText('It can be loaded when the training has ended.').waitFor();
-    expect(await load.isDisabled()).toBe(true);
+    await expect.poll(() => load.isDisabled()).toBe(true);
 
     const other = await visit(await page.context().newPage(), site, '#/digit');
     await other.getByRole('button', { name: 'Load it now' }).click();

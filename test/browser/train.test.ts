@@ -56,9 +56,9 @@ describe('train page', () => {
     expect(await accuracyOf(page)).toBeGreaterThan(first);
     const best = Number.parseFloat((await page.getByTestId('best-accuracy').textContent()) ?? '');
     expect(best).toBeGreaterThan(80);
-    expect(await page.locator('.epochs tbody tr').count()).toBe(3);
-    expect(await page.locator('.curve canvas').count()).toBe(4);
-    expect(await page.locator('.samples-of-run canvas').count()).toBe(24);
+    await expect.poll(() => page.locator('.epochs tbody tr').count()).toBe(3);
+    await expect.poll(() => page.locator('.curve canvas').count()).toBe(4);
+    await expect.poll(() => page.locator('.samples-of-run canvas').count()).toBe(24);
     const counts = await page.locator('.confusion td[data-shade]').allTextContents();
     expect(counts).toHaveLength(100);
     expect(counts.reduce((sum, c) => sum + Number(c), 0)).toBe(500);
@@ -79,7 +79,7 @@ describe('train page', () => {
     await statusIs(page, /Finished/);
     await page.getByLabel('Compare with').selectOption({ index: 1 });
     await page.locator('.curve').first().locator('.key').nth(3).waitFor();
-    expect(await page.locator('.curve').first().locator('.key-second').count()).toBe(2);
+    await expect.poll(() => page.locator('.curve').first().locator('.key-second').count()).toBe(2);
 
     await page.getByRole('link', { name: 'Try it on a digit' }).click();
     await drawDigit(page, 3);
@@ -133,7 +133,7 @@ describe('train page', () => {
     ]);
     const alert = page.getByRole('alert').filter({ hasText: 'no data set yet' });
     await alert.waitFor();
-    expect(await alert.locator('.alert-detail').textContent()).toContain('train-images');
+    await expect.poll(() => alert.locator('.alert-detail').textContent()).toContain('train-images');
     await page.getByRole('navigation').getByRole('link', { name: 'Digit' }).click();
     await drawDigit(page, 6);
     await expectAnswer(page, 6);
@@ -166,14 +166,14 @@ describe('ResNet-20 on CIFAR-10 files', () => {
     const next = await visit(await page.context().newPage(), site, '#/digit');
     await goOn(next);
     await statusIs(next, /Finished/);
-    expect(await next.locator('.epochs tbody tr').count()).toBe(4);
+    await expect.poll(() => next.locator('.epochs tbody tr').count()).toBe(4);
     expect(Buffer.compare(await save(next, 'Weights (safetensors)'), expected)).toBe(0);
     const [first, ...later] = await losses(next, 'epoch');
     expect(later.at(-1)).toBeLessThan(first! / 2);
     // Finished: nothing is left to go on with.
     await next.reload();
     await next.getByRole('button', { name: 'Start training' }).waitFor();
-    expect(await next.getByRole('button', { name: 'Go on' }).count()).toBe(0);
+    await expect.poll(() => next.getByRole('button', { name: 'Go on' }).count()).toBe(0);
     await next.context().close();
   });
 });
@@ -191,7 +191,7 @@ describe('pictures', () => {
     await page.getByLabel('Epochs').fill('4');
     await page.getByRole('button', { name: 'Start training' }).click();
     await statusIs(page, /Finished/);
-    expect(await page.getByTestId('best-accuracy').textContent()).toBe('100.00%');
+    await expect.poll(() => page.getByTestId('best-accuracy').textContent()).toBe('100.00%');
     await page.context().close();
   });
 
