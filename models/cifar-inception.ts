@@ -1,30 +1,18 @@
 /**
- * GoogLeNet at the size of CIFAR-10: a 3×3 convolution, then its modules 3a, 3b, 4a, 4e and 5b (Szegedy et al. 2015,
- * table 1) with a quarter of their channels, on 32 × 32, 16 × 16 and 8 × 8; batch normalisation after every convolution.
+ * Inception v3 at the size of CIFAR-10: a 3×3 convolution, then one module of each kind (Szegedy et al. 2016, figures
+ * 5, 10, 6, 10 and 7) with an eighth of their channels, on 32 × 32, 15 × 15 and 7 × 7.
  */
 import { CIFAR10_CLASSES } from '../src/data/cifar10.ts';
 import type { Value } from '../src/ir/graph.ts';
 import type { Builder, Model } from '../src/nn/builder.ts';
 import { dropout, globalAvgPool2d, linear } from '../src/nn/layers.ts';
-import { maxPool2d } from '../src/ops/pool.ts';
 import { CIFAR10_NORMALIZATION } from './cifar-resnet.ts';
-import { convNorm, type GoogLeNetOptions, inception, type Widths } from './googlenet.ts';
+import { convNorm, type InceptionOptions, moduleA, moduleB, moduleC, moduleD, moduleE } from './inception.ts';
 
-const STAGES: readonly (readonly (readonly [string, Widths])[])[] = [
-  [
-    ['inception3a', [16, 24, 32, 4, 8, 8]],
-    ['inception3b', [32, 32, 48, 8, 24, 16]],
-  ],
-  [
-    ['inception4a', [48, 24, 52, 4, 12, 16]],
-    ['inception4e', [64, 40, 80, 8, 32, 32]],
-  ],
-  [['inception5b', [96, 48, 96, 12, 32, 32]]],
-];
-
-/** @param options width is the share of the channels, a multiple of 1/4 */
-export function makeCifarInception(options: GoogLeNetOptions = {}): Model {
+/** @param options width is the share of the channels, a multiple of 1/2 */
+export function makeCifarInception(options: InceptionOptions = {}): Model {
   const { classes = CIFAR10_CLASSES, width = 1 } = options;
+  const w = width / 8;
   return {
     name: 'cifar-inception',
     title: 'Inception, small',
@@ -33,13 +21,12 @@ export function makeCifarInception(options: GoogLeNetOptions = {}): Model {
     withClasses: (names) => makeCifarInception({ ...options, classes: names }),
     normalize: CIFAR10_NORMALIZATION,
     build(b: Builder, image: Value): Value {
-      let x = convNorm(b.at('conv1'), image, 32 * width, 3);
-      STAGES.forEach((modules, stage) => {
-        if (stage > 0) x = maxPool2d(x, 3, { stride: 2, ceilMode: true });
-        for (const [name, widths] of modules) {
-          x = inception(b.at(name), x, widths.map((n) => n * width) as unknown as Widths);
-        }
-      });
+      let x = convNorm(b.at('conv1'), image, 192 * w, 3);
+      x = moduleA(b.at('mixed5'), x, w, 64);
+      x = moduleB(b.at('mixed6a'), x, w);
+      x = moduleC(b.at('mixed6b'), x, w, 160);
+      x = moduleD(b.at('mixed7a'), x, w);
+      x = moduleE(b.at('mixed7b'), x, w);
       return linear(b.at('fc'), dropout(b.at('dropout'), globalAvgPool2d(x), 0.2), classes.length);
     },
   };

@@ -22,7 +22,7 @@ interface ConvOptions {
 }
 
 /** Convolution without bias, batch normalisation, ReLU: names conv and bn. */
-function convNorm(b: Builder, x: Value, out: number, kernel: Kernel, o: ConvOptions = {}): Value {
+export function convNorm(b: Builder, x: Value, out: number, kernel: Kernel, o: ConvOptions = {}): Value {
   const [kh, kw] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
   const padding = o.same === false ? 0 : ([(kh - 1) / 2, (kw - 1) / 2] as const);
   const y = conv2d(b.at('conv'), x, out, [kh, kw], {
@@ -53,7 +53,7 @@ const WIDE: Kernel = [1, 7];
 const HIGH: Kernel = [7, 1];
 
 /** Branches of 1×1, 5×5 and two 3×3: figure 5 of the paper. */
-const moduleA = (b: Builder, x: Value, w: number, pool: number): Value =>
+export const moduleA = (b: Builder, x: Value, w: number, pool: number): Value =>
   concat(
     [
       convNorm(b.at('branch1x1'), x, 64 * w, 1),
@@ -72,7 +72,7 @@ const moduleA = (b: Builder, x: Value, w: number, pool: number): Value =>
   );
 
 /** Halves the grid: figure 10. */
-const moduleB = (b: Builder, x: Value, w: number): Value =>
+export const moduleB = (b: Builder, x: Value, w: number): Value =>
   concat(
     [
       chain(b, x, [['branch3x3', 384 * w, 3]], 2),
@@ -92,7 +92,7 @@ const moduleB = (b: Builder, x: Value, w: number): Value =>
   );
 
 /** 7×7 factorised into 1×7 and 7×1: figure 6. */
-const moduleC = (b: Builder, x: Value, w: number, c7: number): Value =>
+export const moduleC = (b: Builder, x: Value, w: number, c7: number): Value =>
   concat(
     [
       convNorm(b.at('branch1x1'), x, 192 * w, 1),
@@ -114,7 +114,7 @@ const moduleC = (b: Builder, x: Value, w: number, c7: number): Value =>
   );
 
 /** Halves the grid again. */
-const moduleD = (b: Builder, x: Value, w: number): Value =>
+export const moduleD = (b: Builder, x: Value, w: number): Value =>
   concat(
     [
       chain(
@@ -143,7 +143,7 @@ const moduleD = (b: Builder, x: Value, w: number): Value =>
   );
 
 /** 3×3 as 1×3 beside 3×1: figure 7. */
-function moduleE(b: Builder, x: Value, w: number): Value {
+export function moduleE(b: Builder, x: Value, w: number): Value {
   const fork = (y: Value, name: string) => [
     convNorm(b.at(`${name}a`), y, 384 * w, [1, 3]),
     convNorm(b.at(`${name}b`), y, 384 * w, [3, 1]),

@@ -3,6 +3,7 @@ import { LensletError } from '../src/core/error.ts';
 import type { Model } from '../src/nn/builder.ts';
 import { alexnet, alexnet2012 } from './alexnet.ts';
 import { cifarAlexNet } from './cifar-alexnet.ts';
+import { cifarGoogLeNet } from './cifar-googlenet.ts';
 import { cifarInception } from './cifar-inception.ts';
 import { cifarPlainNets, cifarResNets } from './cifar-resnet.ts';
 import { googlenet } from './googlenet.ts';
@@ -13,10 +14,11 @@ import { resnet18, resnet34, resnet50, resnet101, resnet152 } from './resnet.ts'
 export * from './alexnet.ts';
 export { chequeReader, readerNetwork, readerSettings } from './cheque-reader.ts';
 export * from './cifar-alexnet.ts';
+export * from './cifar-googlenet.ts';
 export * from './cifar-inception.ts';
 export * from './cifar-resnet.ts';
-export * from './googlenet.ts';
-export * from './inception.ts';
+export { type GoogLeNetOptions, googlenet, makeGoogLeNet } from './googlenet.ts';
+export { type InceptionOptions, inceptionV3, makeInceptionV3 } from './inception.ts';
 export * from './resnet.ts';
 export { lenet5, lenet5Modern };
 
@@ -33,6 +35,7 @@ export const models: readonly Model[] = [
   resnet101,
   resnet152,
   cifarAlexNet,
+  cifarGoogLeNet,
   cifarInception,
   ...cifarResNets,
   ...cifarPlainNets,

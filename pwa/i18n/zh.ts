@@ -79,6 +79,7 @@ export const zh: Messages = {
     'lenet5-modern': 'LeNet-5（现代）',
     lenet5: 'LeNet-5（1998）',
     'cifar-alexnet': 'AlexNet（小型）',
+    'cifar-googlenet': 'GoogLeNet（小型）',
     'cifar-inception': 'Inception（小型）',
     'cifar-resnet20': 'ResNet-20，CIFAR',
     'cifar-resnet32': 'ResNet-32，CIFAR',

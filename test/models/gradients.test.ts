@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { makeAlexNet, makeAlexNet2012 } from '../../models/alexnet.ts';
 import { makeCifarAlexNet } from '../../models/cifar-alexnet.ts';
+import { makeCifarGoogLeNet } from '../../models/cifar-googlenet.ts';
 import { makeCifarInception } from '../../models/cifar-inception.ts';
 import { makeCifarNet } from '../../models/cifar-resnet.ts';
 import { makeGoogLeNet } from '../../models/googlenet.ts';
@@ -40,7 +41,8 @@ const cases: readonly (readonly [model: Model, size: number, batch?: number])[] 
   [makeResNet(101, { classes, width: 2 }), 64],
   [makeResNet(152, { classes, width: 2 }), 64],
   [makeCifarAlexNet({ width: 1 / 8 }), 32],
-  [makeCifarInception({ width: 1 / 4 }), 32],
+  [makeCifarGoogLeNet({ width: 1 / 4 }), 32],
+  [makeCifarInception({ width: 1 / 2 }), 32],
   [makeCifarNet(20, { width: 4 }), 16],
   [makeCifarNet(20, { width: 4, residual: false }), 16],
   [makeCifarNet(56, { width: 2 }), 16],

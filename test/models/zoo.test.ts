@@ -17,7 +17,7 @@ const parametersOf = (specs: readonly VariableSpec[]): number =>
 
 const model = (name: string): Model => models.find((m) => m.name === name) as Model;
 
-/** From torchvision 0.28 and the papers; those of cifar-alexnet and cifar-inception are sums over their layers. */
+/** From torchvision 0.28 and the papers; those of cifar-alexnet, cifar-googlenet and cifar-inception are sums over their layers. */
 const COUNTS: Readonly<Record<string, number>> = {
   'lenet5-modern': 61_706,
   lenet5: 60_000,
@@ -31,7 +31,8 @@ const COUNTS: Readonly<Record<string, number>> = {
   resnet101: 44_549_160,
   resnet152: 60_192_808,
   'cifar-alexnet': 1_436_874,
-  'cifar-inception': 191_778,
+  'cifar-googlenet': 191_778,
+  'cifar-inception': 158_782,
   'cifar-resnet20': 269_722,
   'cifar-resnet32': 464_154,
   'cifar-resnet44': 658_586,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { makeCifarInception } from '../../models/cifar-inception.ts';
+import { makeCifarGoogLeNet } from '../../models/cifar-googlenet.ts';
 import { lenet5, lenet5Modern, makeCifarNet } from '../../models/index.ts';
 import { batches } from '../../src/data/batches.ts';
 import { Graph } from '../../src/ir/graph.ts';
@@ -31,7 +31,7 @@ describe('layers', () => {
     expect(resnet).toHaveLength(20);
     expect(resnet.slice(0, 3)).toEqual(['conv1', 'layer1.0.conv1', 'layer1.0.conv2']);
     expect(resnet.at(-1)).toBe('fc');
-    expect(namesOf(makeCifarInception())).toContain('inception3a');
+    expect(namesOf(makeCifarGoogLeNet())).toContain('inception3a');
   });
 });
 
