@@ -86,8 +86,8 @@ export interface StoredModel extends ModelSummary {
 export interface DataSummary {
   readonly id: string;
   readonly title: string;
-  /** Pictures that the user took by class, which can be added to. */
-  readonly own: boolean;
+  /** Read from files, pictures that the user took by class (which can be added to), or digits cut out of cheques. */
+  readonly source: 'files' | 'own' | 'cheques';
   readonly train: number;
   readonly validation: number;
   readonly shape: InputShape;
@@ -408,6 +408,8 @@ export interface Engine {
   /** Makes or replaces a set of the user's own pictures. */
   saveOwnPictures(id: string | null, title: string, pictures: OwnPictures): Promise<DataSummary>;
   ownPictures(id: string): Promise<OwnPictures>;
+  /** Cuts the digits out of corrected lines; they take the place of those cut out before. */
+  saveChequeDigits(title: string, corrections: readonly Correction[]): Promise<DataSummary>;
   removeData(id: string): Promise<void>;
 
   /** Loads a model and plans the recognition of one picture with it. */

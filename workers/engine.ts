@@ -127,6 +127,10 @@ class LocalEngine implements api.Engine {
     return this.#data.own(id);
   }
 
+  async saveChequeDigits(title: string, corrections: readonly api.Correction[]): Promise<api.DataSummary> {
+    return this.#data.saveChequeDigits(title, await (await this.#desk()).digits(corrections));
+  }
+
   removeData(id: string): Promise<void> {
     return this.#data.remove(id);
   }

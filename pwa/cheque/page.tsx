@@ -7,7 +7,7 @@ import { cameraProblem, cameraState, startCamera } from './camera.ts';
 import { LiveView } from './live-view.tsx';
 import { ChequeResult } from './result.tsx';
 import { sampleCheque } from './sample.ts';
-import { loadSamples } from './samples.ts';
+import { loadReader, loadSamples } from './samples.ts';
 import { takeShared } from './shared.ts';
 import { openPicture, picture, problem, reading } from './state.ts';
 import { text } from './text.ts';
@@ -16,6 +16,7 @@ import '../styles/cheque.css';
 export default function ChequePage() {
   useEffect(() => {
     void loadSamples();
+    void loadReader();
     const paste = (event: ClipboardEvent) => {
       const file = pictureIn(event.clipboardData);
       if (file) void openPicture(file);

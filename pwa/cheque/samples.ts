@@ -23,9 +23,13 @@ export const learnError = signal<string | null>(null);
 export const adapted = signal(false);
 export const canLearn = computed(() => samples.value.length > 0 && learning.value === null);
 
-/** What was kept before; the adapted reader is used again. */
+/** What was kept before. */
 export async function loadSamples(): Promise<void> {
   samples.value = (await get<Sample[]>(SAMPLES, store)) ?? [];
+}
+
+/** The reader that learned before is used again. */
+export async function loadReader(): Promise<void> {
   const weights = await get<ArrayBuffer>(WEIGHTS, store);
   if (weights) await engine.setReader(weights);
   adapted.value = !!weights;
@@ -35,7 +39,15 @@ export async function keepCorrection(line: GreyImage, text: string): Promise<voi
   await keep([...samples.value, { id: crypto.randomUUID(), line, text }]);
 }
 
-export const removeSample = (id: string): Promise<void> => keep(samples.value.filter((s) => s.id !== id));
+export async function removeSample(id: string): Promise<void> {
+  await keep(samples.value.filter((s) => s.id !== id));
+  await forgetDigits();
+}
+
+/** Digits that were cut out of the samples, to train on. */
+async function forgetDigits(): Promise<void> {
+  for (const { id, source } of await engine.dataSets()) if (source === 'cheques') await engine.removeData(id);
+}
 
 async function keep(list: readonly Sample[]): Promise<void> {
   await set(SAMPLES, list, store);
@@ -77,6 +89,7 @@ export async function unlearn(): Promise<void> {
 export async function forgetAll(): Promise<void> {
   await unlearn();
   await keep([]);
+  await forgetDigits();
 }
 
 /** All samples as one JSON file: text, size and pixels in base64. */

@@ -1,16 +1,20 @@
-import { number, percent } from '../i18n/index.ts';
+import { percent } from '../i18n/index.ts';
 import { Alert, FileButton, NumberField, Segments, Select } from '../ui/controls.tsx';
 import { filesIn, useDrop, withPaths } from '../ui/drop.ts';
 import { Icon } from '../ui/icons.tsx';
 import { withUndo } from '../ui/toast.tsx';
+import { ChequeDigits } from './cheque-digits.tsx';
 import * as data from './data.ts';
 import { formProblem } from './form-state.ts';
 import { OwnClasses } from './own.tsx';
+import { SetFacts } from './set-facts.tsx';
 import { text } from './text.ts';
 
 export function DataChoice() {
   const words = text.value;
-  const kinds = (['synthetic', 'files', 'own'] as const).map((k) => [k, words.sources[k]] as const);
+  const kinds = (['synthetic', 'files', 'own', 'cheques'] as const).map(
+    (k) => [k, words.sources[k]] as const,
+  );
   return (
     <fieldset class="data">
       <legend>{words.data}</legend>
@@ -26,6 +30,7 @@ export function DataChoice() {
       {data.source.value === 'synthetic' && <Counts />}
       {data.source.value === 'files' && <Files />}
       {data.source.value === 'own' && <OwnClasses />}
+      {data.source.value === 'cheques' && <ChequeDigits />}
     </fieldset>
   );
 }
@@ -95,7 +100,7 @@ function SetChoice() {
       <Select
         label={words.set}
         value={chosen.id}
-        options={data.fileSets.value.map((s) => [s.id, s.title] as const)}
+        options={data.setsFrom('files').map((s) => [s.id, s.title] as const)}
         onChange={(id) => data.choose('files', id)}
       />
       <button
@@ -116,9 +121,7 @@ function SetChoice() {
       >
         <Icon name="clear" />
       </button>
-      <p class="quiet" data-testid="set-facts">
-        {words.setFacts(number(chosen.train), number(chosen.validation), number(chosen.classes.length))}
-      </p>
+      <SetFacts of={chosen} />
     </div>
   );
 }

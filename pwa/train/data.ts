@@ -5,30 +5,28 @@ import type { DataFile, DataSummary, TrainData } from '../../workers/api.ts';
 import { engine, messageOf } from '../engine.ts';
 import { askToKeep } from '../storage.ts';
 
-export type Source = 'synthetic' | 'files' | 'own';
+export type Source = 'synthetic' | DataSummary['source'];
 
 export const source = signal<Source>('synthetic');
 export const counts = signal({ train: 10_000, validation: 1_000 });
 export const sets = signal<readonly DataSummary[]>([]);
-/** Set chosen among those of files, and among the user's own pictures. */
-export const chosen = signal<{ readonly files: string | null; readonly own: string | null }>({
-  files: null,
-  own: null,
-});
+/** Sets chosen; of each source the newest where nothing is. */
+export const chosen = signal<Readonly<Partial<Record<DataSummary['source'], string>>>>({});
 
 /** Files that are not a data set yet: some may be missing. */
 export const pending = signal<readonly DataFile[]>([]);
 export const reading = signal<number | null>(null);
 export const problem = signal<string | null>(null);
 
-export const fileSets = computed(() => sets.value.filter((s) => !s.own));
-export const ownSets = computed(() => sets.value.filter((s) => s.own));
+export const setsFrom = (from: DataSummary['source']): readonly DataSummary[] =>
+  sets.value.filter((s) => s.source === from);
 
 /** The set that the next run uses; null for generated digits, or while there is none. */
 export const current = computed<DataSummary | null>(() => {
-  if (source.value === 'synthetic') return null;
-  const list = source.value === 'own' ? ownSets.value : fileSets.value;
-  return list.find((s) => s.id === chosen.value[source.value as 'files' | 'own']) ?? list.at(-1) ?? null;
+  const from = source.value;
+  if (from === 'synthetic') return null;
+  const list = setsFrom(from);
+  return list.find((s) => s.id === chosen.value[from]) ?? list.at(-1) ?? null;
 });
 
 /** What to train on; null when there is nothing yet. */
@@ -44,8 +42,8 @@ export async function loadSets(): Promise<void> {
   sets.value = await engine.dataSets();
 }
 
-export function choose(kind: 'files' | 'own', id: string): void {
-  chosen.value = { ...chosen.value, [kind]: id };
+export function choose(from: DataSummary['source'], id: string): void {
+  chosen.value = { ...chosen.value, [from]: id };
 }
 
 /** Adds files to those waiting and tries to make a set of them. */

@@ -10,7 +10,8 @@ import { start } from './run.ts';
 export const networks = signal<readonly NetworkSummary[]>([]);
 /** null: what suits the data. */
 const chosenNetwork = signal<string | null>(null);
-export const startModel = signal<string | null>(null);
+/** Model whose weights to start from, null for random ones; undefined: what suits the data. */
+const chosenStart = signal<string | null | undefined>(undefined);
 export const imageSize = signal<number>(SIZES[1]);
 /** What the user set by hand. */
 const changes = signal<Partial<Settings>>({});
@@ -27,6 +28,13 @@ export const network = computed<NetworkSummary | null>(() => {
 export const starts = computed<readonly ModelSummary[]>(() =>
   models.value.filter((m) => m.network === network.value?.id),
 );
+
+/** The digits of some cheques teach a network that can read already. */
+export const startModel = computed<string | null>(() => {
+  if (chosenStart.value !== undefined) return chosenStart.value;
+  if (data.source.value !== 'cheques') return null;
+  return starts.value.find((m) => m.origin === 'shipped')?.id ?? null;
+});
 
 const usual = computed<Settings>(() =>
   usualSettings(
@@ -49,19 +57,19 @@ export function backToUsual(): void {
 
 export function chooseNetwork(id: string): void {
   chosenNetwork.value = id;
-  startModel.value = null;
+  chosenStart.value = undefined;
   changes.value = {};
 }
 
 export function chooseStart(id: string | null): void {
-  startModel.value = id;
+  chosenStart.value = id;
 }
 
 /** Starts training from a model of the shelf. */
 export function beginFrom(model: ModelSummary): void {
   if (!model.network) return;
   chooseNetwork(model.network);
-  startModel.value = model.id;
+  chosenStart.value = model.id;
 }
 
 export type FormProblem = 'noData' | 'wrongClasses';

@@ -4,7 +4,7 @@ import { useCamera } from '../ui/camera.ts';
 import { Alert, FileButton, Select } from '../ui/controls.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { paintPlanes } from '../ui/paint.ts';
-import { ownSets } from './data.ts';
+import { setsFrom } from './data.ts';
 import * as own from './own-state.ts';
 import { unsaved } from './status.ts';
 import { text } from './text.ts';
@@ -18,13 +18,14 @@ export function OwnClasses() {
   const words = text.value.own;
   const video = useRef<HTMLVideoElement>(null);
   const camera = useCamera(video);
+  const sets = setsFrom('own');
   return (
     <div class="own">
-      {ownSets.value.length > 0 && (
+      {sets.length > 0 && (
         <Select
           label={words.set}
           value={own.setId.value ?? ''}
-          options={[['', words.fresh], ...ownSets.value.map((s) => [s.id, s.title] as const)]}
+          options={[['', words.fresh], ...sets.map((s) => [s.id, s.title] as const)]}
           onChange={(id) => void own.open(id || null)}
         />
       )}

@@ -17,7 +17,12 @@ const en = {
   startFrom: 'Start from',
   random: 'Random weights',
   data: 'Data',
-  sources: { synthetic: 'Generated digits', files: 'My files', own: 'My own classes' },
+  sources: {
+    synthetic: 'Generated digits',
+    files: 'My files',
+    own: 'My own classes',
+    cheques: 'Cheque digits',
+  },
   trainImages: 'Training images',
   validationImages: 'Validation images',
   filesHint:
@@ -125,6 +130,15 @@ const en = {
   goOn: 'Go on',
   forget: 'Delete',
   forgotten: 'The unfinished run was deleted.',
+  cheques: {
+    none: 'There are no corrected amounts on this device yet. Read a cheque, correct what is written and keep it as an example: its digits can be trained on here.',
+    read: 'Read a cheque',
+    cutting: 'Cutting out the digits…',
+    facts: (digits: string, lines: number) =>
+      `${digits} digits, cut out of ${lines === 1 ? '1 corrected amount' : `${lines} corrected amounts`}`,
+    failed: 'The digits could not be cut out.',
+    title: 'Cheque digits',
+  },
   own: {
     hint: 'Name your classes and take some 20 pictures of each, from several sides and distances.',
     set: 'Collection',
@@ -163,7 +177,7 @@ const zh: TrainText = {
   startFrom: '初始权重',
   random: '随机权重',
   data: '数据',
-  sources: { synthetic: '生成的数字', files: '我的文件', own: '我的类别' },
+  sources: { synthetic: '生成的数字', files: '我的文件', own: '我的类别', cheques: '支票数字' },
   trainImages: '训练图像数',
   validationImages: '验证图像数',
   filesHint: 'MNIST（IDX）、CIFAR-10（.bin），或每类一个文件夹的图片，也可以是 zip。可拖放到这里。',
@@ -261,6 +275,14 @@ const zh: TrainText = {
   goOn: '继续',
   forget: '删除',
   forgotten: '已删除未完成的训练。',
+  cheques: {
+    none: '本设备上还没有改正过的金额。请读取一张支票，改正金额并留作样本，其中的数字即可用于训练。',
+    read: '读取支票',
+    cutting: '正在切分数字…',
+    facts: (digits, lines) => `从 ${lines} 个改正的金额中切分出 ${digits} 个数字`,
+    failed: '无法切分数字。',
+    title: '支票数字',
+  },
   own: {
     hint: '为类别命名，每类拍大约 20 张照片，从不同的方向和距离。',
     set: '图片集',

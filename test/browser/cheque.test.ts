@@ -6,6 +6,7 @@ import { type Browser, chromium, type Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { syntheticCheque } from '../../src/data/cheques/cheque.ts';
 import { EXECUTABLE, openApp, PHONE, problemsOf, type Site, serveApp } from './app.ts';
+import { statusIs } from './training.ts';
 
 const [WIDTH, HEIGHT] = [1280, 720];
 const clip = join(mkdtempSync(join(tmpdir(), 'lenslet-')), 'cheque.y4m');
@@ -66,6 +67,44 @@ describe('cheque page', () => {
     page.once('dialog', (dialog) => void dialog.accept());
     await page.getByRole('button', { name: 'Delete all' }).click();
     await page.getByRole('heading', { name: '1 example kept' }).waitFor({ state: 'detached' });
+    expect(problems).toEqual([]);
+    await page.context().close();
+  });
+
+  it('digits of corrected amounts are a data set to train on, until the amounts are deleted', async () => {
+    const page = await open();
+    const problems = problemsOf(page);
+    const toTrain = async () => {
+      await page.goto(`${site.url}#/train`);
+      await page.getByRole('radio', { name: 'Cheque digits' }).check();
+    };
+    await toTrain();
+    await page.getByText('There are no corrected amounts').waitFor();
+    await page.getByRole('main').getByRole('link', { name: 'Read a cheque' }).click();
+    await page.getByRole('button', { name: 'Try a sample' }).click();
+    await page.getByRole('button', { name: 'Keep as an example' }).click();
+    await page.getByRole('heading', { name: '1 example kept' }).waitFor();
+
+    await toTrain();
+    await page
+      .getByTestId('cheque-digits')
+      .getByText(/^[2-9] digits, cut out of 1 corrected/)
+      .waitFor();
+    await expect.poll(() => page.getByLabel('Start from').inputValue()).toBe('lenet5-modern');
+    for (const network of ['lenet5-modern', 'lenet5']) {
+      await page.getByLabel('Network', { exact: true }).selectOption(network);
+      await page.getByLabel('Epochs').fill('1');
+      await page.getByRole('button', { name: 'Start training' }).click();
+      await statusIs(page, /Finished/);
+      await page.getByRole('button', { name: 'New run' }).click();
+    }
+
+    await page.goto(`${site.url}#/cheque`);
+    page.once('dialog', (dialog) => void dialog.accept());
+    await page.getByRole('button', { name: 'Delete all' }).click();
+    await page.getByRole('heading', { name: '1 example kept' }).waitFor({ state: 'detached' });
+    await toTrain();
+    await page.getByText('There are no corrected amounts').waitFor();
     expect(problems).toEqual([]);
     await page.context().close();
   });

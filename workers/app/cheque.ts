@@ -10,6 +10,7 @@ import { readerWeightsUrl } from '../../models/weights.ts';
 import type { Backend } from '../../src/backend.ts';
 import { check, LensletError } from '../../src/core/error.ts';
 import { syntheticCheque } from '../../src/data/cheques/cheque.ts';
+import { DIGITS, type ImageSet } from '../../src/data/dataset.ts';
 import { parseSafetensors, writeSafetensors } from '../../src/io/safetensors.ts';
 import { Session } from '../../src/session.ts';
 import { everybody } from '../../src/train/reader/everybody.ts';
@@ -19,6 +20,7 @@ import { cleanLine } from '../../src/vision/cheque/line.ts';
 import { sharpness } from '../../src/vision/cheque/sharpness.ts';
 import type { Box, GreyImage } from '../../src/vision/grey.ts';
 import { type ChequeReading as Found, insideOf, readCheque } from '../../src/vision/reader/cheque.ts';
+import { cutDigits } from '../../src/vision/reader/digits.ts';
 import { prepareLine } from '../../src/vision/reader/line.ts';
 import { type ReaderNetwork, together } from '../../src/vision/reader/read.ts';
 import type { ChequeReading, Correction, LearnReport, ReadAmount } from '../api.ts';
@@ -27,6 +29,8 @@ import type { ChequeReading, Correction, LearnReport, ReadAmount } from '../api.
 const SURE = 0.9;
 /** Sequences of the generator that the samples and the replayed lines come from. */
 const [SAMPLES, REPLAY] = [1990, 1998];
+/** Side of the images of single digits, as MNIST's. */
+const DIGIT_SIDE = 28;
 
 /**
  * Reads with the shipped network and, where the user's corrections were learned, with one of the user's own beside it:
@@ -107,10 +111,7 @@ export class ChequeDesk {
     corrections: readonly Correction[],
     onProgress: (share: number) => void,
   ): Promise<LearnReport> {
-    const lines = corrections.map(({ line, text }) => ({
-      line: prepareLine(line),
-      digits: text.replace(/\D/g, ''),
-    }));
+    const lines = corrections.map(preparedLine);
     const { before, after, kept } = await learnCorrections(session, lines, {
       network: together([shipped, session].map(readerNetwork)),
       settings: readerSettings,
@@ -144,12 +145,44 @@ export class ChequeDesk {
     this.#adapted = weights !== null;
   }
 
+  /**
+   * The digits of corrected lines, each by itself.
+   * @throws LensletError 'value' where none can be found
+   */
+  async digits(corrections: readonly Correction[]): Promise<ImageSet> {
+    const network = readerNetwork(await this.#open());
+    const found: { readonly pixels: Uint8Array; readonly label: number }[] = [];
+    for (const { line, digits } of corrections.map(preparedLine)) {
+      const cut = await cutDigits(network, line, digits, { scale: readerSettings.scale, size: DIGIT_SIDE });
+      cut.forEach((pixels, i) => {
+        if (pixels) found.push({ pixels, label: Number(digits[i]) });
+      });
+    }
+    check(
+      found.length > 0,
+      'value',
+      () => 'No digit was found in the corrected lines; correct amounts that are easier to see.',
+    );
+    const pixels = new Uint8Array(found.length * DIGIT_SIDE ** 2);
+    found.forEach((d, i) => {
+      pixels.set(d.pixels, i * DIGIT_SIDE ** 2);
+    });
+    const shape = { channels: 1, height: DIGIT_SIDE, width: DIGIT_SIDE };
+    const labels = Int32Array.from(found, (d) => d.label);
+    return { ...shape, count: found.length, pixels, labels, classes: DIGITS };
+  }
+
   /** A cheque of the generator, filled in. */
   sample(index: number): GreyImage {
     check(Number.isInteger(index), 'value', () => `There is no sample ${index}.`);
     return syntheticCheque(SAMPLES, index).image;
   }
 }
+
+const preparedLine = ({ line, text }: Correction) => ({
+  line: prepareLine(line),
+  digits: text.replace(/\D/g, ''),
+});
 
 async function shippedWeights() {
   const response = await fetch(readerWeightsUrl);

@@ -1,6 +1,6 @@
 /** The user's data sets: imported files, and pictures taken by class. */
 import { check } from '../../src/core/error.ts';
-import { concat, imageSize } from '../../src/data/dataset.ts';
+import { concat, type ImageSet, imageSize } from '../../src/data/dataset.ts';
 import type { DataFile, DataSummary, OwnPictures } from '../api.ts';
 import { type DataParts, decodeData, encodeData } from './data-file.ts';
 import { type Library, newId } from './library.ts';
@@ -22,7 +22,7 @@ export class DataShelf {
     onProgress: (share: number) => void,
   ): Promise<DataSummary> {
     const { importData } = await import('./import-data.ts');
-    return this.#save(newId(), title, false, await importData(files, onProgress));
+    return this.#save(newId(), title, 'files', await importData(files, onProgress));
   }
 
   /** Pictures by class, in their order; a fifth of them measures. @throws LensletError 'value' for too few */
@@ -39,7 +39,16 @@ export class DataShelf {
     );
     const labels = Int32Array.from(counts.flatMap((n, label) => new Array<number>(n).fill(label)));
     const names = classes.map((c) => c.name);
-    return this.#save(id ?? newId(), title, true, withValidation(pictureSet(pixels, labels, names), null));
+    return this.#save(id ?? newId(), title, 'own', withValidation(pictureSet(pixels, labels, names), null));
+  }
+
+  /** Instead of the sets cut out before, but for those that an unfinished run goes on with. */
+  async saveChequeDigits(title: string, digits: ImageSet): Promise<DataSummary> {
+    const { withValidation } = await import('./import-data.ts');
+    const { data, runs } = await (await this.library).list();
+    const needed = new Set(runs.map(({ options }) => options.data.kind === 'stored' && options.data.id));
+    for (const { id, source } of data) if (source === 'cheques' && !needed.has(id)) await this.remove(id);
+    return this.#save(newId(), title, 'cheques', withValidation(digits, null));
   }
 
   /** The pictures of a set that the user took. */
@@ -65,13 +74,18 @@ export class DataShelf {
     await library.files.remove(`data-${id}`);
   }
 
-  async #save(id: string, title: string, own: boolean, parts: DataParts): Promise<DataSummary> {
+  async #save(
+    id: string,
+    title: string,
+    source: DataSummary['source'],
+    parts: DataParts,
+  ): Promise<DataSummary> {
     const library = await this.library;
     const { train, validation } = parts;
     const encoded = encodeData(parts);
     await library.files.write(`data-${id}`, ...encoded);
     const summary: DataSummary = {
-      ...{ id, title, own },
+      ...{ id, title, source },
       train: train.count,
       validation: validation?.count ?? 0,
       shape: [train.channels, train.height, train.width],

@@ -85,7 +85,7 @@ export const POSES: readonly Pose[] = [
 const BEAM = 10;
 
 /** First and last step of each digit. */
-type Spans = readonly (readonly [number, number])[];
+export type Spans = readonly (readonly [number, number])[];
 
 /** Reads a crop of dark ink on light paper. @throws LensletError ("shape") when the sizes do not fit the data */
 export async function readAmountLine(
@@ -153,7 +153,7 @@ export function drawPoses(
 }
 
 /** Sample i of f32[N×C×T]. */
-function part({ shape, data }: Tensor, i: number): Scores {
+export function part({ shape, data }: Tensor, i: number): Scores {
   const [, classes, steps] = shape as [number, number, number];
   const size = classes * steps;
   return { data: (data as Float32Array).subarray(i * size, (i + 1) * size), classes, steps };
@@ -237,13 +237,13 @@ function agreements([best, ...others]: readonly [Ranked, ...Ranked[]]): number[]
 }
 
 /** Column of the reader's image → column of the crop, at the middle of the writing. */
-const columnsOf =
+export const columnsOf =
   ({ x0, dx }: Placement, factor: number) =>
   (u: number): number =>
     (x0 + dx * u) * factor;
 
 /** Columns of the reader's image that belong to digit i: half the way to its neighbours, at most its usual width. */
-function reach(spans: Spans, i: number, step: number): [number, number] {
+export function reach(spans: Spans, i: number, step: number): [number, number] {
   const middle = (k: number) => ((spans[k]![0] + spans[k]![1] + 1) / 2) * step;
   const most = 0.4 * HEIGHT;
   const here = middle(i);
