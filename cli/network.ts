@@ -84,7 +84,7 @@ export function isQuantized({ metadata }: Pick<Safetensors, 'metadata'>): boolea
 }
 
 /** The weights of a model in a file: of a checkpoint those of the network, without the optimiser's variables. */
-function networkTensors({ tensors, metadata }: Safetensors): Map<string, Tensor> {
+export function networkTensors({ tensors, metadata }: Safetensors): Map<string, Tensor> {
   if (!metadata.progress) return tensors;
   return new Map([...tensors].filter(([name]) => !/^(optimizer|best)\./.test(name)));
 }

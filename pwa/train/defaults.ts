@@ -17,8 +17,6 @@ interface Recipe {
 const RECIPES: readonly (readonly [prefix: string, Recipe])[] = [
   ['lenet5', { optimizer: 'adamw', lr: 0.003, weightDecay: 0.0005, batch: 64 }],
   ['cifar-alexnet', { optimizer: 'sgd', lr: 0.02, weightDecay: 0.0005, batch: 64 }],
-  ['cifar-googlenet', { optimizer: 'sgd', lr: 0.1, weightDecay: 0.0001, batch: 64 }],
-  ['cifar-inception', { optimizer: 'sgd', lr: 0.1, weightDecay: 0.0001, batch: 64 }],
   ['cifar-', { optimizer: 'sgd', lr: 0.1, weightDecay: 0.0001, batch: 64 }],
   ['', { optimizer: 'sgd', lr: 0.02, weightDecay: 0.0001, batch: 16 }],
 ];

@@ -66,12 +66,30 @@ test('convert goes to ONNX and back without loss', async () => {
   for (const [name, { data }] of tensors) expect(data, name).toEqual(shipped.get(name)?.data);
 });
 
+test('convert halves a file of weights, and keeps what it says of itself', async () => {
+  const root = newFolder();
+  const half = join(root, 'half.safetensors');
+  const whole = readFileSync('models/lenet5-modern.safetensors');
+  expect((await lenslet(['convert', 'models/lenet5-modern.safetensors', half, '--half'])).stderr).toBe('');
+  const bytes = readFileSync(half);
+  expect(bytes.length).toBeLessThan(0.52 * whole.length);
+  const [before, after] = [parseSafetensors(whole), parseSafetensors(bytes)];
+  expect(after.metadata).toEqual(before.metadata);
+  for (const [name, { data }] of before.tensors) {
+    const off = after.tensors
+      .get(name)
+      ?.data.map((v, i) => Math.abs(v - data[i]!) / (Math.abs(data[i]!) + 1e-4));
+    expect(Math.max(...(off ?? [Number.NaN])), name).toBeLessThan(2 ** -11 * 1.01);
+  }
+});
+
 test('convert says what it cannot do', async () => {
   const root = newFolder();
   const nameless = join(root, 'w.safetensors');
   writeFileSync(nameless, writeSafetensors(new Map()));
   expect((await lenslet(['convert', nameless, join(root, 'w.onnx')])).stderr).toMatch(/name it with --model/);
   expect((await lenslet(['convert', 'a.onnx', 'b.onnx'])).stderr).toMatch(/one must end in .onnx/);
+  expect((await lenslet(['convert', nameless, join(root, 'v.safetensors')])).stderr).toMatch(/with --half/);
 });
 
 test('a network from an ONNX file is shown, measured, trained, and its weights go back into the file', async () => {

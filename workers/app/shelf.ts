@@ -44,7 +44,7 @@ const shippedSummary = (model: Model): ModelSummary => {
     origin: 'shipped',
     bytes: 4 * values,
     accuracy: shippedAccuracy[name] ?? null,
-    measuredOn: 'MNIST',
+    measuredOn: name.startsWith('cifar') ? 'CIFAR-10' : 'MNIST',
     created: null,
     log: false,
   };
