@@ -29,10 +29,10 @@ export const starts = computed<readonly ModelSummary[]>(() =>
   models.value.filter((m) => m.network === network.value?.id),
 );
 
-/** The digits of some cheques teach a network that can read already. */
+/** A few pictures, or the digits of some cheques, teach more to a network that has seen many. */
 export const startModel = computed<string | null>(() => {
   if (chosenStart.value !== undefined) return chosenStart.value;
-  if (data.source.value !== 'cheques') return null;
+  if (data.source.value !== 'cheques' && data.source.value !== 'own') return null;
   return starts.value.find((m) => m.origin === 'shipped')?.id ?? null;
 });
 

@@ -62,7 +62,7 @@ describe.each(engines.filter((e) => e.name !== 'Chromium'))('$name', (engine) =>
       await until(page, 'document.querySelectorAll(".curve canvas").length === 4');
       // What was trained is kept: the next visit finds it on the shelf.
       await page.goto(`${site.url}?again#/models`);
-      await until(page, 'document.querySelectorAll("[data-testid=model]").length === 3');
+      await until(page, 'document.querySelectorAll("[data-testid=model]").length === 4');
     } finally {
       await page.close();
     }

@@ -214,6 +214,8 @@ describe('pictures', () => {
     await page.getByRole('radio', { name: 'My own classes' }).check();
     await page.getByLabel('Collection').selectOption({ label: 'Own: #c22, #22c' });
     await page.getByTestId('pictures-1').getByText('6 pictures').waitFor();
+    const start = page.getByLabel('Start from').locator('option:checked');
+    await expect.poll(() => start.textContent()).toBe('ResNet-20, CIFAR');
     await page.getByLabel('Network', { exact: true }).selectOption('cifar-inception');
     await page.getByLabel('Epochs').fill('3');
     await page.getByRole('button', { name: 'Start training' }).click();
