@@ -37,6 +37,10 @@ const WIDTH = 800;
 /** A frame is beyond doubt from here on: no other way to hold the cheque is tried. */
 const SURE = 3.2;
 const LEAST_SCORE = 2.3;
+/** Other frames are worth a look from here on, where no amount can be read in a better one. */
+const LEAST_OTHER = 1.6;
+/** Scores of what is upside down count less: few hold a cheque so. */
+const UPSIDE_DOWN = 0.8;
 /** Room for handwriting around the frame, in heights of the frame. */
 const ROOM = { left: 0.12, top: 0.18, right: 0.05, bottom: 0.35 };
 
@@ -46,29 +50,39 @@ const ROOM = { left: 0.12, top: 0.18, right: 0.05, bottom: 0.35 };
  * @param image luma, 0 = black … 255 = white
  * @throws LensletError `shape` for an empty image
  */
-export function findAmount(image: GreyImage): FoundAmount | null {
+export const findAmount = (image: GreyImage): FoundAmount | null => findAmounts(image)[0] ?? null;
+
+/**
+ * The likeliest frame for each way to hold the cheque, best first: a form's other frames, upside down, can look more like
+ * that of the amount than its own. Empty where none is likely.
+ * @throws LensletError `shape` for an empty image
+ */
+export function findAmounts(image: GreyImage): FoundAmount[] {
   checkImage(image);
   const outline = findOutline(image);
   const whole = quadOf(image.width, image.height);
-  let best: FoundAmount | null = null;
-  for (const quad of [...(outline ? turned(outline.quad) : []), ...turned(whole)]) {
+  const all: FoundAmount[] = [];
+  for (const [quad, likely] of [...(outline ? turned(outline.quad) : []), ...turned(whole)]) {
     const found = findIn(image, quad);
-    if (found && found.score > (best?.score ?? LEAST_SCORE)) best = found;
-    if (best && best.score > SURE) break;
+    const isSure = found !== null && found.score > SURE;
+    const score = found ? found.score * (isSure ? 1 : likely) : 0;
+    if (found && score > LEAST_OTHER) all.push({ ...found, score });
+    if (isSure) break;
   }
-  return best;
+  all.sort((a, b) => b.score - a.score);
+  return all[0] && all[0].score > LEAST_SCORE ? all : [];
 }
 
-/** The quadrilateral as it is, long side across, and upside down. */
-function turned([a, b, c, d]: Quad): Quad[] {
+/** The quadrilateral as it is, long side across, and upside down; how likely each is. */
+function turned([a, b, c, d]: Quad): [Quad, number][] {
   return aspectOf([a, b, c, d]) >= 1
     ? [
-        [a, b, c, d],
-        [c, d, a, b],
+        [[a, b, c, d], 1],
+        [[c, d, a, b], UPSIDE_DOWN],
       ]
     : [
-        [d, a, b, c],
-        [b, c, d, a],
+        [[d, a, b, c], 1],
+        [[b, c, d, a], 1],
       ];
 }
 

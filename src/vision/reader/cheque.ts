@@ -3,7 +3,7 @@
 import { LensletError } from '../../core/error.ts';
 import { mapQuad, type Quad, quadOf } from '../../core/homography.ts';
 import { type Amount, type AmountFormat, parseAmount } from '../cheque/amount.ts';
-import { type FoundAmount, findAmount } from '../cheque/find.ts';
+import { type FoundAmount, findAmounts } from '../cheque/find.ts';
 import { cleanLine } from '../cheque/line.ts';
 import type { Box, GreyImage } from '../grey.ts';
 import { prepareLine } from './line.ts';
@@ -37,6 +37,9 @@ export async function readCrop(
   return { reading, amount: amountOf(reading, format), box, places, found: null };
 }
 
+/** A frame in which nothing is read more surely than this is perhaps not the amount's. */
+const DOUBTFUL = 0.1;
+
 /** Finds the amount of a cheque and reads it; null where no amount is found. */
 export async function readCheque(
   network: ReaderNetwork,
@@ -44,13 +47,16 @@ export async function readCheque(
   settings: ReaderSettings,
   format?: AmountFormat,
 ): Promise<ChequeReading | null> {
-  const found = findAmount(image);
-  if (!found) return null;
-  const reading = await readLine(
-    network,
-    prepareLine(cleanLine(found.line, found.lineFrame), insideOf(found.lineFrame)),
-    settings,
-  );
+  let best: { found: FoundAmount; reading: Reading } | null = null;
+  for (const found of findAmounts(image)) {
+    const line = prepareLine(cleanLine(found.line, found.lineFrame), insideOf(found.lineFrame));
+    const reading = await readLine(network, line, settings);
+    if (!best || (reading.digits !== '' && reading.confidence > best.reading.confidence))
+      best = { found, reading };
+    if (reading.digits !== '' && reading.confidence > DOUBTFUL) break;
+  }
+  if (!best) return null;
+  const { found, reading } = best;
   const places = reading.characters.map(({ box }) => mapQuad(found.toImage, quadOfBox(box)));
   return { reading, amount: amountOf(reading, format), box: found.box, places, found };
 }

@@ -108,7 +108,10 @@ export async function readLine(
     const spans = align(views[0]!, digits) ?? [];
     return { spans, text: insertMarks(digits, spans, views[0]!, part(marks, 0), settings.marks) };
   };
-  const ranked = byPlausibility(rank(views), (digits) => spell(digits).text);
+  const networks = Array.from({ length: views.length / POSES.length }, (_, i) =>
+    views.slice(i * POSES.length, (i + 1) * POSES.length),
+  );
+  const ranked = byPlausibility(rank(networks), (digits) => spell(digits).text);
   const [best] = ranked;
   const next = ranked[1]?.probability ?? 0;
   const confidence = best.probability - next;
@@ -164,19 +167,25 @@ interface Ranked {
   readonly probability: number;
 }
 
-/** The best strings of any view, by the mean of their probabilities in all. */
-export function rank(views: readonly Scores[]): [Ranked, ...Ranked[]] {
+/**
+ * The best strings of any view. A network's probability of a string is the geometric mean of those in its views, so that
+ * what they do not agree on is left for "something else"; that of several networks is the mean of theirs.
+ */
+export function rank(networks: readonly (readonly Scores[])[]): [Ranked, ...Ranked[]] {
   const strings = new Set(
-    views.flatMap((view) =>
+    networks.flat().flatMap((view) =>
       beamSearch(view, BEAM)
         .slice(0, 4)
         .map((c) => c.digits),
     ),
   );
-  const ranked = [...strings].map((digits) => {
-    const sum = views.reduce((total, view) => total + Math.exp(logLikelihood(view, digits)), 0);
-    return { digits, probability: sum / views.length };
-  });
+  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+  const ranked = [...strings].map((digits) => ({
+    digits,
+    probability: mean(
+      networks.map((views) => Math.exp(mean(views.map((view) => logLikelihood(view, digits))))),
+    ),
+  }));
   ranked.sort((a, b) => b.probability - a.probability);
   return ranked as [Ranked, ...Ranked[]];
 }

@@ -78,7 +78,7 @@ it('nothing there is nothing read, and never accepted', async () => {
   expect(reading).toMatchObject({ digits: '', text: '', characters: [], accepted: false });
 });
 
-it('strings are ranked by the mean of their probabilities in all views', () => {
+it('strings are ranked by the geometric mean over views, the mean over networks', () => {
   const view = (p: number): Scores => {
     const steps = 3;
     const data = new Float32Array(11 * steps).fill(Math.log(1e-9));
@@ -87,9 +87,12 @@ it('strings are ranked by the mean of their probabilities in all views', () => {
     data[9 * steps + 1] = Math.log(1 - p);
     return { data, classes: 11, steps };
   };
-  const ranked = rank([view(0.9), view(0.9), view(0.2)]);
+  const ranked = rank([[view(0.9), view(0.9), view(0.2)]]);
   expect(ranked.slice(0, 2).map((r) => r.digits)).toEqual(['3', '8']);
-  expect(ranked[0].probability).toBeCloseTo(2 / 3, 4);
+  expect(ranked[0].probability).toBeCloseTo((0.9 * 0.9 * 0.2) ** (1 / 3), 4);
+  expect(ranked[1].probability).toBeCloseTo((0.1 * 0.1 * 0.8) ** (1 / 3), 4);
+  const both = rank([[view(0.9), view(0.1)], [view(0.8)]]);
+  expect(both[0].probability).toBeCloseTo((0.3 + 0.8) / 2, 4);
 });
 
 it('of strings about as likely, round ones and those whose separators make groups come first', () => {
