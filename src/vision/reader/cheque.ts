@@ -47,13 +47,13 @@ export async function readCheque(
   settings: ReaderSettings,
   format?: AmountFormat,
 ): Promise<ChequeReading | null> {
-  let best: { found: FoundAmount; reading: Reading } | null = null;
+  let best: { found: FoundAmount; reading: Reading; sure: number } | null = null;
   for (const found of findAmounts(image)) {
     const line = prepareLine(cleanLine(found.line, found.lineFrame), insideOf(found.lineFrame));
     const reading = await readLine(network, line, settings);
-    if (!best || (reading.digits !== '' && reading.confidence > best.reading.confidence))
-      best = { found, reading };
-    if (reading.digits !== '' && reading.confidence > DOUBTFUL) break;
+    const sure = reading.digits === '' ? 0 : reading.confidence;
+    if (!best || sure > best.sure) best = { found, reading, sure };
+    if (sure > DOUBTFUL) break;
   }
   if (!best) return null;
   const { found, reading } = best;

@@ -167,11 +167,16 @@ interface Ranked {
   readonly probability: number;
 }
 
+interface Voted extends Ranked {
+  /** Mean of the string's probabilities in all views. */
+  readonly share: number;
+}
+
 /**
  * The best strings of any view. A network's probability of a string is the geometric mean of those in its views, so that
  * what they do not agree on is left for "something else"; that of several networks is the mean of theirs.
  */
-export function rank(networks: readonly (readonly Scores[])[]): [Ranked, ...Ranked[]] {
+export function rank(networks: readonly (readonly Scores[])[]): [Voted, ...Voted[]] {
   const strings = new Set(
     networks.flat().flatMap((view) =>
       beamSearch(view, BEAM)
@@ -180,14 +185,16 @@ export function rank(networks: readonly (readonly Scores[])[]): [Ranked, ...Rank
     ),
   );
   const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-  const ranked = [...strings].map((digits) => ({
-    digits,
-    probability: mean(
-      networks.map((views) => Math.exp(mean(views.map((view) => logLikelihood(view, digits))))),
-    ),
-  }));
+  const ranked = [...strings].map((digits) => {
+    const logs = networks.map((views) => views.map((view) => logLikelihood(view, digits)));
+    return {
+      digits,
+      probability: mean(logs.map((l) => Math.exp(mean(l)))),
+      share: mean(logs.flat().map(Math.exp)),
+    };
+  });
   ranked.sort((a, b) => b.probability - a.probability);
-  return ranked as [Ranked, ...Ranked[]];
+  return ranked as [Voted, ...Voted[]];
 }
 
 /** Strings of less than this share of the best one's probability keep it as it is. */
@@ -205,10 +212,10 @@ const ROUND = 2;
  * Ranks strings anew by how plausible they are as amounts: whether the separators seen between their digits make groups,
  * and how round they are. The probabilities are scaled so that with all strings that are not here they are 1 in sum.
  */
-export function byPlausibility(
-  ranked: readonly [Ranked, ...Ranked[]],
+export function byPlausibility<R extends Ranked>(
+  ranked: readonly [R, ...R[]],
   textOf: (digits: string) => string,
-): [Ranked, ...Ranked[]] {
+): [R, ...R[]] {
   const least = WORTH_SPELLING * ranked[0].probability;
   const weighed = ranked.map((r) => {
     const regular = r.digits === '' || r.probability < least || isRegular(r.digits, textOf);
@@ -218,7 +225,7 @@ export function byPlausibility(
   const sum = (list: readonly Ranked[]) => list.reduce((all, { probability }) => all + probability, 0);
   const scale = 1 / (sum(weighed) + Math.max(0, 1 - sum(ranked)));
   const scaled = weighed.map((r) => ({ ...r, probability: scale * r.probability }));
-  return scaled.sort((a, b) => b.probability - a.probability) as [Ranked, ...Ranked[]];
+  return scaled.sort((a, b) => b.probability - a.probability) as [R, ...R[]];
 }
 
 /** No zero in front, separators as one of the groupings has them. */
@@ -231,16 +238,16 @@ function isRegular(digits: string, textOf: (digits: string) => string): boolean 
   }
 }
 
-/** For each digit of the best string the summed probability of the strings that have it at the same place. */
-function agreements([best, ...others]: readonly [Ranked, ...Ranked[]]): number[] {
+/** For each digit of the best string the summed share of the strings that have it at the same place. */
+function agreements([best, ...others]: readonly [Voted, ...Voted[]]): number[] {
   const n = best.digits.length;
-  const sums = new Array<number>(n).fill(best.probability);
-  for (const { digits, probability } of others) {
+  const sums = new Array<number>(n).fill(best.share);
+  for (const { digits, share } of others) {
     let before = 0;
     while (before < n && digits[before] === best.digits[before]) before++;
     let behind = 0;
     while (behind < n - before && digits.at(-1 - behind) === best.digits.at(-1 - behind)) behind++;
-    for (let i = 0; i < n; i++) if (i < before || i >= n - behind) sums[i]! += probability;
+    for (let i = 0; i < n; i++) if (i < before || i >= n - behind) sums[i]! += share;
   }
   return sums.map((p) => Math.min(1, p));
 }
