@@ -227,6 +227,8 @@ export interface TrainOptions {
   readonly momentum: number;
   readonly schedule: 'constant' | 'cosine' | 'one-cycle';
   readonly augment: boolean;
+  /** Divides each batch between WASM and the GPU. Default: all where it was measured to be faster. */
+  readonly split?: boolean;
   readonly seed: number;
 }
 

@@ -177,6 +177,9 @@ function More() {
           onChange={(seed) => form.set({ seed })}
         />
         <Check label={words.augment} checked={s.augment} onChange={(augment) => form.set({ augment })} />
+        {'gpu' in navigator && (
+          <Check label={words.split} checked={!!s.split} onChange={(split) => form.set({ split })} />
+        )}
         {/* Always there: a button that came when a field is left would move "Start" away under the pointer. */}
         <button type="button" class="button" disabled={!form.isChanged.value} onClick={form.backToUsual}>
           {words.usual}
