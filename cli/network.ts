@@ -167,18 +167,29 @@ const tellLoss: HybridOptions['onLoss'] = ({ message }, next) => {
  * The GPU for a run that outlives it: on after a loss, opened again or on WASM.
  * @throws LensletError 'unsupported' where there is no GPU
  */
-async function openLastingGpu({ threads }: CommonOptions): Promise<Backend> {
-  const backend = await createAutoBackend({ threads, use: 'webgpu', onLoss: tellLoss });
+async function openLastingGpu({ threads, precision }: CommonOptions): Promise<Backend> {
+  const backend = await createAutoBackend({ threads, precision, use: 'webgpu', onLoss: tellLoss });
   if (await backend.gpu()) return backend;
   backend.dispose();
   // Says why.
   return createWebgpuBackend();
 }
 
-export async function openBackend({ backend, threads }: CommonOptions): Promise<Backend> {
+/** @throws LensletError 'value' for half precision anywhere but on the GPU */
+function checkPrecision({ backend, precision }: CommonOptions): void {
+  check(
+    precision !== 'f16' || backend === 'webgpu',
+    'value',
+    () => '--precision f16 is for the GPU: add --backend webgpu.',
+  );
+}
+
+export async function openBackend(options: CommonOptions): Promise<Backend> {
+  const { backend, threads, precision } = options;
+  checkPrecision(options);
   if (backend === 'reference') return new ReferenceBackend();
   if (backend === 'auto') return createAutoBackend({ threads, memory: openChoices(), onLoss: tellLoss });
-  return backend === 'webgpu' ? createWebgpuBackend() : createBackend({ threads });
+  return backend === 'webgpu' ? createWebgpuBackend({ precision }) : createBackend({ threads });
 }
 
 /** Runs `use` with the network on the backend asked for, and frees both. */

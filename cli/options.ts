@@ -13,6 +13,8 @@ export const TRAINING_BACKENDS = [...BACKENDS, 'both'] as const;
 export interface CommonOptions {
   readonly threads?: number;
   readonly backend: BackendName;
+  /** Of weights on the GPU. */
+  readonly precision?: 'f32' | 'f16';
   readonly json?: boolean;
 }
 
@@ -42,6 +44,14 @@ export const withCommon = (command: Command, backends: readonly string[] = BACKE
     .option('--threads <n>', 'threads (default: one a core, at most 8)', integer(1, 64))
     .addOption(new Option('--backend <name>', 'what computes').choices(backends).default('wasm'))
     .option('--json', 'print one JSON document on stdout');
+
+/** For inference: --precision. */
+export const withPrecision = (command: Command): Command =>
+  command.addOption(
+    new Option('--precision <type>', 'of weights on the GPU, with --backend webgpu')
+      .choices(['f32', 'f16'])
+      .default('f32'),
+  );
 
 /** The network's architecture for weights that do not name it. */
 export const withArch = (command: Command): Command =>

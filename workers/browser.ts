@@ -6,11 +6,11 @@
 import { relaxedSimd, threads as sharedMemory, simd } from 'wasm-feature-detect';
 import { LensletError } from '../src/core/error.ts';
 import { type Binary, type Spawn, WasmBackend } from '../src/wasm/index.ts';
-import type { WebgpuBackend } from '../src/webgpu/index.ts';
+import type { WebgpuBackend, WebgpuBackendOptions } from '../src/webgpu/index.ts';
 
 /** `createWebgpuBackend` of browser-webgpu.ts, whose code is loaded with the first call. */
-export const createWebgpuBackend = async (): Promise<WebgpuBackend> =>
-  (await import('./browser-webgpu.ts')).createWebgpuBackend();
+export const createWebgpuBackend = async (options?: WebgpuBackendOptions): Promise<WebgpuBackend> =>
+  (await import('./browser-webgpu.ts')).createWebgpuBackend(options);
 
 /** Literal paths, so that bundlers see them. */
 const binaries: Record<Binary, URL> = {

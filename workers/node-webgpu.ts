@@ -1,7 +1,6 @@
 /** The WebGPU backend in Node, through the optional package `webgpu` (Dawn). */
 import { LensletError } from '../src/core/error.ts';
-import type { GpuTraits } from '../src/ir/kernel.ts';
-import { WebgpuBackend } from '../src/webgpu/index.ts';
+import { WebgpuBackend, type WebgpuBackendOptions } from '../src/webgpu/index.ts';
 
 /** What the package exports. */
 interface Dawn {
@@ -9,11 +8,9 @@ interface Dawn {
   create(flags: readonly string[]): GPU;
 }
 
-export interface WebgpuOptions {
+export interface WebgpuOptions extends WebgpuBackendOptions {
   /** A part of the name of the adapter to use. Default: what the system prefers. */
   readonly adapter?: string;
-  /** For tests: shaders for another GPU. */
-  readonly traits?: GpuTraits;
 }
 
 /** Dawn's instances by their flags, kept for good: the process crashes when one with a device is collected. */
@@ -25,7 +22,7 @@ const instances = new Map<string, GPU>();
  */
 export async function createWebgpuBackend({
   adapter: name,
-  traits,
+  ...options
 }: WebgpuOptions = {}): Promise<WebgpuBackend> {
   const { create } = await dawn();
   let adapter: GPUAdapter | null;
@@ -43,7 +40,7 @@ export async function createWebgpuBackend({
       'No GPU was found: WebGPU in Node needs a driver for Vulkan (and libvulkan.so.1), Metal or Direct3D 12.',
     );
   }
-  return WebgpuBackend.create(adapter, traits);
+  return WebgpuBackend.create(adapter, options);
 }
 
 async function dawn(): Promise<Dawn> {

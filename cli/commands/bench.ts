@@ -11,7 +11,7 @@ import { Trainer } from '../../src/train/trainer.ts';
 import { WasmBackend } from '../../src/wasm/index.ts';
 import { WebgpuBackend } from '../../src/webgpu/index.ts';
 import { isNetwork, openBackend, trained, untrained } from '../network.ts';
-import { type CommonOptions, example, integer, real, withCommon } from '../options.ts';
+import { type CommonOptions, example, integer, real, withCommon, withPrecision } from '../options.ts';
 import { print, printJson, table } from '../table.ts';
 
 interface BenchOptions extends CommonOptions {
@@ -47,7 +47,7 @@ export function benchCommand(program: Command): void {
     .option('--batch <n>', 'images of the larger inference and of a training step', integer(1), 64)
     .option('--seconds <s>', 'time for each measurement', real(0, 3600, true), 2)
     .option('--profile', 'time of each kernel');
-  withCommon(command).action(run);
+  withPrecision(withCommon(command)).action(run);
   example(command, 'lenslet bench --model lenet5 --threads 2 --profile');
 }
 

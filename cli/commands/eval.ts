@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { type Evaluation, evaluate } from '../../src/train/evaluate.ts';
 import { loadData, partOf, type Split } from '../data.ts';
 import { trained, withSession } from '../network.ts';
-import { type CommonOptions, example, integer, withArch, withCommon } from '../options.ts';
+import { type CommonOptions, example, integer, withArch, withCommon, withPrecision } from '../options.ts';
 import { grouped, percent, print, printJson, table } from '../table.ts';
 
 interface EvalOptions extends CommonOptions {
@@ -24,7 +24,7 @@ export function evalCommand(program: Command): void {
     )
     .addOption(new Option('--split <part>', 'images to use').choices(['train', 'test']).default('test'))
     .option('--batch <n>', 'images at a time', integer(1), 250);
-  withCommon(withArch(command)).action(run);
+  withPrecision(withCommon(withArch(command))).action(run);
   example(command, 'lenslet eval lenet5-modern --data data/mnist --json');
 }
 

@@ -7,7 +7,7 @@ import { classify, probabilities, type Session } from '../../src/session.ts';
 import { fitDigit, type GreyImage, prepareDigit } from '../../src/vision/digit.ts';
 import { openDecoder } from '../images.ts';
 import { trained, withSession } from '../network.ts';
-import { type CommonOptions, example, withArch, withCommon } from '../options.ts';
+import { type CommonOptions, example, withArch, withCommon, withPrecision } from '../options.ts';
 import { percent, print, printJson, table } from '../table.ts';
 
 interface PredictOptions extends CommonOptions {
@@ -28,7 +28,7 @@ export function predictCommand(program: Command): void {
       'network that comes with Lenslet, or a .safetensors or .onnx file',
       'lenet5-modern',
     );
-  withCommon(withArch(command)).action(run);
+  withPrecision(withCommon(withArch(command))).action(run);
   example(command, 'lenslet predict seven.png photo.jpg');
 }
 

@@ -51,10 +51,12 @@ export interface GpuTraits {
    * has four: it loads the lanes one by one, so that sharing what they load pays, and workgroup memory does not.
    */
   readonly subgroup: number;
+  /** Whether weights of convolutions and linear layers that their plan does not change are read in half precision. */
+  readonly half?: boolean;
 }
 
 /** How a shader sees the elements of a buffer. */
-export type WgslElement = 'f32' | 'i32' | 'u32' | 'vec4f' | 'vec4i';
+export type WgslElement = 'f32' | 'i32' | 'u32' | 'vec2u' | 'vec4f' | 'vec4i';
 
 export interface WebgpuArg {
   readonly kind: 'buffer';

@@ -15,7 +15,7 @@ import {
 import { flattened, isLinear } from './conv-kernels.ts';
 import type { ConvGeometry } from './conv-shape.ts';
 import { gemmShader } from './gemm-webgpu.ts';
-import { eachKernel, evenTile, GROUP, range, uint, vectors } from './wgsl.ts';
+import { eachKernel, evenTile, groupOf, range, uint, vectors } from './wgsl.ts';
 
 interface GradTile {
   /** Output channels. */
@@ -85,6 +85,7 @@ function partsShader(
   const line = 4 * Math.ceil(units / 4);
   const tiles = Math.ceil(s.m / t.m);
   const items = line * tiles * s.g * splits;
+  const size = groupOf(items);
   const rows = s.n * s.oh;
   const perSplit = Math.ceil(rows / splits);
   const alignedDy = s.ow % 4 === 0;
@@ -96,7 +97,7 @@ function partsShader(
   const wgsl = `
 fn run(group: u32, local: u32) {
   let lane = local & 3;
-  let number = group * ${GROUP}u + local;
+  let number = group * ${size}u + local;
   let item = min(number, ${uint(items - 1)});
   let unit = min(item % ${uint(line)}, ${uint(units - 1)});
   var rest = item / ${uint(line)};
@@ -141,7 +142,7 @@ fn run(group: u32, local: u32) {
     out,
   ];
   const macs = count * rows * s.ow;
-  return { wgsl, workgroups: Math.ceil(items / GROUP), size: GROUP, args, subgroups: t.shared, macs };
+  return { wgsl, workgroups: Math.ceil(items / size), size, args, subgroups: t.shared, macs };
 }
 
 /** Invocations that keep a GPU busy, and the most parts that a sum is split into to have as many. */

@@ -31,7 +31,7 @@ import { winogradGradKernel, winogradGradTiling, winogradKernels, winogradSize }
 export const SLAB_BYTES = 917504;
 
 /** Whether what the planner makes of it is made once for many runs. */
-const isStatic = (w: Buffer): boolean => !('scratch' in w) && isStaticValue(w as Value);
+export const isStatic = (w: Buffer): boolean => !('scratch' in w) && isStaticValue(w as Value);
 
 const up = (n: number, unit: number): number => Math.ceil(n / unit) * unit;
 const clamp = (n: number, low: number, high: number): number => Math.max(low, Math.min(high, Math.floor(n)));

@@ -3,11 +3,20 @@
  * convolutions, too: one for every phase of the stride, with the taps that meet its pixels.
  */
 import { sizeOf } from '../core/tensor.ts';
-import { type Buffer, type GpuTraits, reads, scratch, type WebgpuKernel, writes } from '../ir/kernel.ts';
-import { flattened, isLinear } from './conv-kernels.ts';
+import {
+  type Buffer,
+  type GpuTraits,
+  reads,
+  type Scratch,
+  scratch,
+  type WebgpuKernel,
+  writes,
+} from '../ir/kernel.ts';
+import { flattened, isLinear, isStatic } from './conv-kernels.ts';
 import type { ConvEpilogue, ConvGeometry } from './conv-shape.ts';
 import { type Axis, type ConvTile, convShader, convTile, type Pass, type Taps } from './conv-wgsl.ts';
-import { gemmShader } from './gemm-webgpu.ts';
+import { gemmShader, linearShaders } from './gemm-webgpu.ts';
+import { packed as pair } from './half-wgsl.ts';
 import { eachKernel, offsets, range, uint } from './wgsl.ts';
 
 /** Steps in elements of the weights: of a group, an output channel, an input channel, a row of the kernel. */
@@ -19,17 +28,21 @@ interface Weights {
 }
 
 /** Weights as [group][tile][c][row][column][channel of the tile], zero where a tile is not full. */
-function packShader(w: Buffer, p: Pass, s: Weights, t: ConvTile): { packed: Buffer; kernel: WebgpuKernel } {
+function packShader(w: Buffer, p: Pass, s: Weights, t: ConvTile): { packed: Scratch; kernel: WebgpuKernel } {
   const [rows, columns] = [p.rows.taps, p.columns.taps];
-  const dims = [p.g, Math.ceil(p.m / t.channels), p.c, rows.count, columns.count, t.channels];
+  // Channels that an invocation packs.
+  const step = t.half ? 2 : 1;
+  const dims = [p.g, Math.ceil(p.m / t.channels), p.c, rows.count, columns.count, t.channels / step];
   const packed = scratch(4 * sizeOf(dims));
   const at = {
     start: rows.first * s.row + columns.first,
-    strides: [s.group, t.channels * s.m, s.c, rows.step * s.row, columns.step, s.m],
+    strides: [s.group, t.channels * s.m, s.c, rows.step * s.row, columns.step, step * s.m],
   };
-  const walks = { at, channel: { strides: [0, t.channels, 0, 0, 0, 1] } };
-  const body = `${offsets('i', dims, walks)}packed[i] = select(0f, w[at], channel < ${uint(p.m)});`;
-  return { packed, kernel: eachKernel(sizeOf(dims), [writes('packed', packed), reads('w', w)], body) };
+  const walks = { at, channel: { strides: [0, t.channels, 0, 0, 0, step] } };
+  const weight = (i: number) => `select(0f, w[at + ${uint(i * s.m)}], channel + ${i} < ${uint(p.m)})`;
+  const body = `${offsets('i', dims, walks)}packed[i] = ${t.half ? pair(weight(0), weight(1)) : weight(0)};`;
+  const to = writes('packed', packed, t.half ? 'u32' : 'f32');
+  return { packed, kernel: eachKernel(sizeOf(dims), [to, reads('w', w)], body) };
 }
 
 /** One dimension of a convolution. */
@@ -60,14 +73,14 @@ export function convShaders(
   const k = s.c * taps;
   if (isLinear(s) && !e.residual) {
     const shape = { m: s.n, n: s.m, k, a: { row: k, column: 1 }, b: { row: 1, column: k } };
-    return [gemmShader(x, w, bias, y, shape, e, gpu)];
+    return linearShaders(x, w, bias, y, shape, e, gpu);
   }
   const pass: Pass = {
     ...{ n: s.n, g: s.g, c: s.c, m: s.m },
     rows: forwardAxis(s.h, s.oh, s.kh, s.sh, s.dh, s.pt),
     columns: forwardAxis(s.w, s.ow, s.kw, s.sw, s.dw, s.pl),
   };
-  const tile = convTile(pass, gpu);
+  const tile = convTile(pass, gpu, gpu.half && isStatic(w));
   const { packed, kernel } = packShader(w, pass, { group: s.m * k, m: k, c: taps, row: s.kw }, tile);
   return [kernel, convShader(x, packed, bias, y, pass, tile, e, false)];
 }

@@ -3,10 +3,20 @@
  * and walks over input channels and taps. In a subgroup of four, the lanes are beside each other and share the weights
  * that they load.
  */
-import { type Buffer, type GpuTraits, reads, type WebgpuKernel, writes, writesPart } from '../ir/kernel.ts';
+import {
+  type Buffer,
+  type GpuTraits,
+  reads,
+  type Scratch,
+  type WebgpuArg,
+  type WebgpuKernel,
+  writes,
+  writesPart,
+} from '../ir/kernel.ts';
 import type { ConvEpilogue } from './conv-shape.ts';
 import { activationFunctionWgsl } from './elementwise-wgsl.ts';
-import { evenTile, GROUP, pick, range, uint, vectors, XYZW } from './wgsl.ts';
+import { readsHalves, UNPACK } from './half-wgsl.ts';
+import { evenTile, groupOf, pick, range, uint, vectors, XYZW } from './wgsl.ts';
 
 /** Taps of one dimension: tap i is number `first + i·step` of the kernel and reads `shift + i·move` pixels further. */
 export interface Taps {
@@ -46,14 +56,17 @@ export interface ConvTile {
   readonly vectors: number;
   /** Whether the lanes of a subgroup share weights. */
   readonly shared: boolean;
+  /** Whether weights are packed in half precision; of four channels or more. */
+  readonly half: boolean;
 }
 
-export function convTile({ m, columns }: Pass, gpu: GpuTraits): ConvTile {
+export function convTile({ m, columns }: Pass, gpu: GpuTraits, half = false): ConvTile {
   const shared = gpu.subgroup === 4 && m >= 4;
   return {
     channels: evenTile(m, 16),
     vectors: shared && columns.size % 8 === 0 ? 2 : 1,
     shared,
+    half: half && m >= 4,
   };
 }
 
@@ -83,6 +96,8 @@ class ConvText {
   /** Whether results are vectors of the output. */
   readonly whole: boolean;
   readonly unrolledChannels: number;
+  /** Output channels of a tile that some tile has. */
+  readonly live: number;
   /** Weights of a tap, in elements of the packed buffer. */
   readonly weights: number;
 
@@ -100,6 +115,7 @@ class ConvText {
     this.aligned = direct && !leaves(p.columns);
     this.whole = spread === 1 && size === output && size % 4 === 0;
     this.unrolledChannels = divisor(p.c, UNROLLED / this.taps);
+    this.live = Math.min(t.channels, p.m);
     this.weights = t.channels < 4 ? t.channels : t.channels / 4;
   }
 
@@ -130,18 +146,19 @@ class ConvText {
 
   /** Loads of the weights of tap i of a row: one name for each output channel of the tile. */
   weightsOf(i: number, from: string): { loads: string[]; names: string[] } {
-    const { channels, shared } = this.t;
+    const { channels, shared, half } = this.t;
     if (channels < 4) {
       const loads = range(channels).map((m) => `let w${i}_${m} = w[${from} + ${m}];`);
       return { loads, names: range(channels).map((m) => `w${i}_${m}`) };
     }
     const quads = range(channels / 4);
+    const load = (at: string) => (half ? `unpack(w[${at}])` : `w[${at}]`);
     const own = quads
       .filter((q) => q % 4 === 0)
-      .map((q) => `let lw${i}_${q} = w[${from} + min(${q} + lane, ${channels / 4 - 1})];`);
+      .map((q) => `let lw${i}_${q} = ${load(`${from} + min(${q} + lane, ${channels / 4 - 1})`)};`);
     const loads = shared
       ? [...own, ...quads.map((q) => `let w${i}_${q} = subgroupBroadcast(lw${i}_${q & ~3}, ${q & 3}u);`)]
-      : quads.map((q) => `let w${i}_${q} = w[${from} + ${q}];`);
+      : quads.map((q) => `let w${i}_${q} = ${load(`${from} + ${q}`)};`);
     return { loads, names: range(channels).map((m) => `w${i}_${m >> 2}.${XYZW[m & 3]}`) };
   }
 
@@ -166,7 +183,7 @@ class ConvText {
     });
     for (const v of range(this.t.vectors)) {
       for (const i of range(count)) lines.push(`let p${v}_${i} = ${this.pixels(v, i)};`);
-      for (const m of range(this.t.channels)) {
+      for (const m of range(this.live)) {
         const products = range(count).map((i) => `${weights[i][m]} * p${v}_${i}`);
         lines.push(`s${m}_${v} += ${products.join(' + ')};`);
       }
@@ -192,7 +209,7 @@ class ConvText {
 
   firstSums(bias: boolean): string[] {
     const last = uint(this.p.g * this.p.m - 1);
-    return range(this.t.channels).flatMap((m) => [
+    return range(this.live).flatMap((m) => [
       `let first${m} = vec4f(${bias ? `bias[min(g * ${uint(this.p.m)} + tile + ${m}, ${last})]` : '0'});`,
       ...range(this.t.vectors).map((v) => `var s${m}_${v} = first${m};`),
     ]);
@@ -218,12 +235,17 @@ class ConvText {
     return [
       `let place = ${place};`,
       `for (var m = 0u; m < min(${this.t.channels}, ${uint(channels)} - tile); m++) {`,
-      ...pick('m', this.t.channels, this.t.vectors),
+      ...pick('m', this.live, this.t.vectors),
       `let at = place + m * ${plane};`,
       ...each,
       '}',
     ];
   }
+}
+
+function weightsArg(packed: Scratch, { channels, half }: ConvTile): WebgpuArg {
+  if (channels < 4) return reads('w', packed);
+  return half ? readsHalves('w', packed) : reads('w', packed, 'vec4f', vectors(packed));
 }
 
 /**
@@ -233,7 +255,7 @@ class ConvText {
  */
 export function convShader(
   x: Buffer,
-  packed: Buffer,
+  packed: Scratch,
   bias: Buffer | null,
   y: Buffer,
   p: Pass,
@@ -249,12 +271,14 @@ export function convShader(
   // The lanes of a subgroup have one tile of channels.
   const line = 4 * Math.ceil(spots / 4);
   const items = line * tiles * p.g;
+  const size = groupOf(items);
   const plane = rows.input * columns.input;
   const wgsl = `
 ${activationFunctionWgsl(e, text.whole ? 'vec4f' : 'f32')}
+${t.half ? UNPACK : ''}
 fn run(group: u32, local: u32) {
   let lane = local & 3;
-  let number = group * ${GROUP}u + local;
+  let number = group * ${size}u + local;
   let item = min(number, ${uint(items - 1)});
   let spot = min(item % ${uint(line)}, ${uint(spots - 1)});
   let rest = item / ${uint(line)};
@@ -280,11 +304,11 @@ fn run(group: u32, local: u32) {
   const element = text.whole ? 'vec4f' : 'f32';
   const args = [
     text.aligned ? reads('x', x, 'vec4f', vectors(x)) : reads('x', x, 'f32', 4 * vectors(x)),
-    t.channels < 4 ? reads('w', packed) : reads('w', packed, 'vec4f', vectors(packed)),
+    weightsArg(packed, t),
     ...(bias ? [reads('bias', bias)] : []),
     ...(e.residual ? [reads('residual', e.residual, element)] : []),
     (part ? writesPart : writes)('y', y, element),
   ];
   const macs = p.n * p.g * p.m * p.c * text.taps * rows.size * columns.size;
-  return { wgsl, workgroups: Math.ceil(items / GROUP), size: GROUP, args, subgroups: t.shared, macs };
+  return { wgsl, workgroups: Math.ceil(items / size), size, args, subgroups: t.shared, macs };
 }

@@ -3,9 +3,10 @@
  * memory, an invocation 8 × 8 of them in registers.
  */
 import { sizeOf } from '../core/tensor.ts';
-import { type Buffer, reads, type WebgpuKernel, writes } from '../ir/kernel.ts';
+import { type Buffer, reads, type Scratch, type WebgpuKernel, writes } from '../ir/kernel.ts';
 import type { Epilogue } from './conv-shape.ts';
 import { activationFunctionWgsl } from './elementwise-wgsl.ts';
+import { readsHalves, UNPACK } from './half-wgsl.ts';
 import { GROUP, offsets, pick, range, uint } from './wgsl.ts';
 
 /** Strides in elements. */
@@ -26,6 +27,8 @@ export interface ProductShape {
     readonly a: readonly number[];
     readonly b: readonly number[];
   };
+  /** Whether B is packed in half precision, four neighbours along k. */
+  readonly half?: boolean;
 }
 
 /** Rows and columns of a workgroup's tile, and how deep its share of k is. */
@@ -38,14 +41,14 @@ const SPREAD = SIDE / 2;
  * Statements that fetch a tile as [k][row or column], zero outside the matrix. Neighbours fetch what lies beside each
  * other in memory.
  */
-function fetch(to: string, { name, at, first, count, step, kStep }: Fetched, k: number): string {
+function fetch(to: string, { name, at, first, count, step, kStep, half }: Fetched, k: number): string {
   const alongK = kStep === 1;
   return `for (var i = local; i < ${SIDE * DEPTH}; i += ${GROUP}) {
       let line = ${alongK ? `i / ${DEPTH}` : `i % ${SIDE}`};
       let deep = ${alongK ? `i % ${DEPTH}` : `i / ${SIDE}`};
       let place = ${at} + (${first} + line) * ${uint(step)} + (k + deep) * ${uint(kStep)};
       let inside = ${first} + line < ${uint(count)} && k + deep < ${uint(k)};
-      ${to}[deep * ${SIDE} + line] = select(0f, ${name}[place], inside);
+      ${to}[deep * ${SIDE} + line] = select(0f, ${half ? `unpack(${name}[place >> 2])[place & 3]` : `${name}[place]`}, inside);
     }`;
 }
 
@@ -58,6 +61,7 @@ interface Fetched {
   readonly count: number;
   readonly step: number;
   readonly kStep: number;
+  readonly half?: boolean;
 }
 
 /** y […,m,n] = activation(a·b + bias[n]). */
@@ -78,6 +82,7 @@ export function tiledShader(
 var<workgroup> tileA: array<f32, ${SIDE * DEPTH}>;
 var<workgroup> tileB: array<f32, ${SIDE * DEPTH}>;
 ${activationFunctionWgsl(e)}
+${s.half ? UNPACK : ''}
 fn run(group: u32, local: u32) {
   let z = group / ${uint(down * across)};
   let firstRow = (group / ${uint(across)} % ${uint(down)}) * ${SIDE};
@@ -95,7 +100,7 @@ fn run(group: u32, local: u32) {
     .join('\n  ')}
   for (var k = 0u; k < ${uint(s.k)}; k += ${DEPTH}) {
     ${fetch('tileA', { name: 'a', at: 'pa', first: 'firstRow', count: s.m, step: s.a.row, kStep: s.a.column }, s.k)}
-    ${fetch('tileB', { name: 'b', at: 'pb', first: 'firstColumn', count: s.n, step: s.b.column, kStep: s.b.row }, s.k)}
+    ${fetch('tileB', { name: 'b', at: 'pb', first: 'firstColumn', count: s.n, step: s.b.column, kStep: s.b.row, half: s.half }, s.k)}
     workgroupBarrier();
     for (var deep = 0u; deep < ${DEPTH}; deep++) {
       let ta = deep * ${SIDE} + rowAt;
@@ -118,7 +123,11 @@ fn run(group: u32, local: u32) {
 ${stores(s, tile, SPREAD).join('\n')}
 }`;
   const args = [
-    ...[reads('a', a), reads('b', b), ...(bias ? [reads('bias', bias)] : [])],
+    ...[
+      reads('a', a),
+      s.half ? readsHalves('b', b as Scratch) : reads('b', b),
+      ...(bias ? [reads('bias', bias)] : []),
+    ],
     writes('y', y, s.n % 4 ? 'f32' : 'vec4f', s.n % 4 ? undefined : (matrices * s.m * s.n) / 4),
   ];
   const macs = matrices * s.m * s.n * s.k;

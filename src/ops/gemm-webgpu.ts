@@ -8,14 +8,17 @@ import {
   type Buffer,
   type GpuTraits,
   reads,
+  type Scratch,
   type WebgpuArg,
   type WebgpuKernel,
   writes,
 } from '../ir/kernel.ts';
+import { isStatic } from './conv-kernels.ts';
 import type { Epilogue } from './conv-shape.ts';
 import { activationFunctionWgsl } from './elementwise-wgsl.ts';
 import { type ProductShape, stores, tiledShader } from './gemm-tiled-webgpu.ts';
-import { evenTile, GROUP, offsets, range, uint, vectors, XYZW } from './wgsl.ts';
+import { halved, readsHalves, UNPACK } from './half-wgsl.ts';
+import { evenTile, groupOf, offsets, range, uint, vectors, XYZW } from './wgsl.ts';
 
 interface Tile {
   readonly rows: number;
@@ -92,7 +95,12 @@ function loadB(s: ProductShape, t: Tile, layout: Layout, steps: number): string[
   const lines: string[] = [];
   for (const v of range(t.vectors)) {
     const columns = range(4).map((j) => 4 * v + j);
-    if (layout === 'along k') for (const c of columns) lines.push(`let lb${c} = b[(pb + c${c} + k) >> 2];`);
+    if (layout === 'along k') {
+      for (const c of columns) {
+        const load = `b[(pb + c${c} + k) >> 2]`;
+        lines.push(`let lb${c} = ${s.half ? `unpack(${load})` : load};`);
+      }
+    }
     for (const step of range(steps)) {
       const at = `(k + ${step}) * ${uint(s.b.row)}`;
       const parts = columns.map((c) =>
@@ -133,14 +141,16 @@ export function gemmShader(
   const rowTiles = Math.ceil(s.m / t.rows);
   const columnTiles = 4 * Math.ceil(s.n / t.vectors / 16);
   const items = matrices * rowTiles * columnTiles;
+  const size = groupOf(items);
   const step = (steps: number) =>
     [...loadA(s, t, aLayout, steps), ...loadB(s, t, bLayout, steps), ...multiply(t, steps)].join('\n');
   const whole = s.k - (s.k % 4);
   const wgsl = `
 ${activationFunctionWgsl(e)}
+${s.half ? UNPACK : ''}
 fn run(group: u32, local: u32) {
   let lane = local & 3;
-  let item = min(group * ${GROUP}u + local, ${uint(items - 1)});
+  let item = min(group * ${size}u + local, ${uint(items - 1)});
   let rest = item / ${uint(columnTiles)};
   let row = (rest % ${uint(rowTiles)}) * ${t.rows};
   let column = (item % ${uint(columnTiles)}) * ${4 * t.vectors};
@@ -151,23 +161,39 @@ fn run(group: u32, local: u32) {
 ${step(4)}
   }
   ${s.k % 4 ? `{ let k = ${uint(whole)};\n${step(s.k % 4)} }` : ''}
-  if (group * ${GROUP}u + local > item) { return; }
+  if (group * ${size}u + local > item) { return; }
 ${stores(s, t).join('\n')}
 }`;
   const args = [
     operand('a', a, aLayout),
-    operand('b', b, bLayout),
+    s.half ? readsHalves('b', b as Scratch) : operand('b', b, bLayout),
     ...(bias ? [reads('bias', bias)] : []),
     writes('y', y, s.n % 4 ? 'f32' : 'vec4f', s.n % 4 ? undefined : (matrices * s.m * s.n) / 4),
   ];
   return {
     wgsl,
-    workgroups: Math.ceil(items / GROUP),
-    size: GROUP,
+    workgroups: Math.ceil(items / size),
+    size,
     args,
     subgroups: t.shared,
     macs: matrices * s.m * s.n * s.k,
   };
+}
+
+/** y [m,n] = activation(x·wᵀ + bias): w in half precision where that is asked for and can be done once. */
+export function linearShaders(
+  x: Buffer,
+  w: Buffer,
+  bias: Buffer | null,
+  y: Buffer,
+  s: ProductShape,
+  e: Epilogue,
+  gpu: GpuTraits,
+): WebgpuKernel[] {
+  if (!gpu.half || layoutOf(s.b.row, s.b.column, []) !== 'along k' || !isStatic(w))
+    return [gemmShader(x, w, bias, y, s, e, gpu)];
+  const { halves, kernel } = halved(w, s.n * s.k);
+  return [kernel, gemmShader(x, halves, bias, y, { ...s, half: true }, e, gpu)];
 }
 
 const operand = (name: string, buffer: Buffer, layout: Layout): WebgpuArg =>

@@ -7,7 +7,7 @@ import { broadcastShapes } from './binary.ts';
 import { absorbActivation, type Epilogue } from './conv-shape.ts';
 import { activationFunction } from './elementwise.ts';
 import { gemmKernels, linearKernels, type Operand } from './gemm-kernels.ts';
-import { gemmShader } from './gemm-webgpu.ts';
+import { gemmShader, linearShaders } from './gemm-webgpu.ts';
 import { reduceSum, sumTo } from './reduce.ts';
 
 export interface MatmulAttrs extends Epilogue {
@@ -210,7 +210,7 @@ export const linearOp: OpDef<Epilogue> = defineOp<Epilogue>({
     const [m, k] = x!.shape;
     const n = w!.shape[0];
     const operands = { a: { row: k, column: 1 }, b: { row: 1, column: k } };
-    return [gemmShader(x!, w!, b, y, { m, n, k, ...operands }, attrs, gpu)];
+    return linearShaders(x!, w!, b, y, { m, n, k, ...operands }, attrs, gpu);
   },
   absorb: absorbActivation,
 });

@@ -5,6 +5,15 @@ import type { Buffer, WebgpuArg, WebgpuKernel } from '../ir/kernel.ts';
 /** Invocations of a workgroup where nothing speaks for another number. */
 export const GROUP = 64;
 
+/**
+ * Invocations of a workgroup for so many that compute much each: as few as are needed, in no more subgroups of 32 than
+ * workgroups of `GROUP` have, but in two workgroups at least.
+ */
+export function groupOf(invocations: number): number {
+  const groups = Math.max(2, Math.ceil(invocations / GROUP));
+  return 4 * Math.max(1, Math.ceil(invocations / groups / 4));
+}
+
 export const XYZW = ['x', 'y', 'z', 'w'] as const;
 
 /** 0 … n−1. */

@@ -115,7 +115,13 @@ export class WebgpuExecutable implements Executable {
     const read = await this.gpu.exclusive(() =>
       this.#staging.copy(this.#sources(), (append) => this.#execute({ before, append, ahead })),
     );
-    return async () => this.#tensors(await read());
+    return async () => this.#tensors(await this.#soon(read()));
+  }
+
+  /** What `work` comes to, told as soon as it is there where runs are short. */
+  #soon<T>(work: Promise<T>): Promise<T> {
+    if (this.#program.short) void this.gpu.nudge(work);
+    return work;
   }
 
   async replay(): Promise<void> {
@@ -126,7 +132,8 @@ export class WebgpuExecutable implements Executable {
       () => 'There are no inputs to run with again; run first.',
     );
     const { errors } = await this.gpu.exclusive(() => this.#execute());
-    await Promise.all([errors, this.gpu.wait(this.gpu.device.queue.onSubmittedWorkDone())]);
+    const done = this.gpu.wait(this.gpu.device.queue.onSubmittedWorkDone());
+    await this.#soon(Promise.all([errors, done]));
   }
 
   async results(): Promise<Record<string, Tensor>> {
@@ -134,7 +141,7 @@ export class WebgpuExecutable implements Executable {
     const read = await this.gpu.exclusive(() =>
       this.#staging.copy(this.#sources(), async (append) => submitCopies(this.gpu, append)),
     );
-    return this.#tensors(await read());
+    return this.#tensors(await this.#soon(read()));
   }
 
   /** Prologue where variables were written from outside, then the steps. */

@@ -27,6 +27,16 @@ export interface AdapterInfo {
   readonly software: boolean;
 }
 
+export interface WebgpuBackendOptions {
+  /**
+   * f16: weights of convolutions and linear layers that their plan does not change (inference) are rounded to half
+   * precision, so that a run reads half the bytes; sums stay in f32. Default: f32.
+   */
+  readonly precision?: 'f32' | 'f16';
+  /** For tests: shaders for another GPU than this. */
+  readonly traits?: GpuTraits;
+}
+
 export class WebgpuBackend implements Backend {
   readonly name = 'webgpu';
   readonly #gpu: Gpu;
@@ -39,11 +49,11 @@ export class WebgpuBackend implements Backend {
     this.#gpu = new Gpu(device);
   }
 
-  /**
-   * @param traits for tests: shaders for another GPU than this
-   * @throws LensletError 'unsupported' when the adapter gives no device
-   */
-  static async create(adapter: GPUAdapter, traits?: GpuTraits): Promise<WebgpuBackend> {
+  /** @throws LensletError 'unsupported' when the adapter gives no device */
+  static async create(
+    adapter: GPUAdapter,
+    { precision, traits }: WebgpuBackendOptions = {},
+  ): Promise<WebgpuBackend> {
     const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]]));
     const requiredFeatures = WANTED_FEATURES.filter((name) => adapter.features.has(name));
     let device: GPUDevice;
@@ -60,7 +70,7 @@ export class WebgpuBackend implements Backend {
     return new WebgpuBackend(
       device,
       { vendor, architecture, description, software },
-      traits ?? { subgroup: known ? subgroupMinSize : 0 },
+      { subgroup: known ? subgroupMinSize : 0, half: precision === 'f16', ...traits },
     );
   }
 

@@ -33,6 +33,9 @@ const FIRST_MACS = 2 ** 30;
 /** Wanted and largest time of a submission. */
 const GOOD_MS = 25;
 const LONG_MS = 50;
+/** Time of a run below which its end is asked for (`Gpu.nudge`). */
+const SHORT_MS = 8;
+
 /** What happens around a run. */
 export interface Around {
   /** Called before the first submission. */
@@ -54,7 +57,7 @@ export class Program {
   /** Runs until the cut is decided: warm up, time the whole, time each step where that was long. */
   #phase: 'warm up' | 'whole' | 'steps' | 'decided' = 'warm up';
   /** Milliseconds of a run as it was handed over first. */
-  #whole = 0;
+  #whole = Number.POSITIVE_INFINITY;
 
   private constructor(
     private readonly gpu: Gpu,
@@ -100,6 +103,11 @@ export class Program {
 
   get labels(): readonly string[] {
     return this.dispatches.map((d) => d.label);
+  }
+
+  /** Whether a run is known to take little more than the way to the device and back. */
+  get short(): boolean {
+    return this.#whole < SHORT_MS;
   }
 
   get pieces(): readonly Piece[] {
@@ -190,9 +198,9 @@ export class Program {
       this.#phase = 'whole';
       return;
     }
+    if (this.#phase === 'whole') this.#whole = ms;
     if (this.#phase === 'whole' && ms > GOOD_MS) {
       this.#phase = 'steps';
-      this.#whole = ms;
       return;
     }
     // One by one they take longer than together, by the way to the device and back.

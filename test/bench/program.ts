@@ -149,6 +149,8 @@ export async function prepareInference(
   const output = async () => (await executable.results()).y;
   return {
     async run() {
+      // A GPU takes inputs, work and read-back at once: one way there and back.
+      if (kind === 'infer' && backend.name === 'webgpu') return (await executable.run(feeds)).y;
       await replay();
       return kind === 'infer' ? output() : null;
     },

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { changes, reads, scratch, type WebgpuKernel, writes } from '../../src/ir/kernel.ts';
+import { GROUP, groupOf } from '../../src/ops/wgsl.ts';
 import { planBuffers } from '../../src/plan/memory.ts';
 import { cut } from '../../src/webgpu/program.ts';
 import { shaderOf } from '../../src/webgpu/shader.ts';
@@ -90,6 +91,21 @@ it('whole buffers: none has two users at a time, and each is as large as its lar
           if (i < j && offsets[i] === offsets[j]) expect(x.last < y.first || y.last < x.first).toBe(true);
         }
       }
+    }),
+  );
+});
+
+it('workgroups have room for all invocations, in whole subgroups, and in two at least', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 100_000 }), (invocations) => {
+      const size = groupOf(invocations);
+      const groups = Math.ceil(invocations / size);
+      expect(size % 4).toBe(0);
+      expect(size).toBeLessThanOrEqual(GROUP);
+      expect(groups).toBeGreaterThanOrEqual(invocations > 4 ? 2 : 1);
+      // No GPU with subgroups of 32 has more of them to do than with full workgroups.
+      const full = Math.ceil(invocations / GROUP) * Math.ceil(GROUP / 32);
+      expect(groups * Math.ceil(size / 32)).toBeLessThanOrEqual(Math.max(2, full));
     }),
   );
 });
