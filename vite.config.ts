@@ -33,6 +33,11 @@ const contentSecurityPolicy: Plugin = {
   ],
 };
 
+/** What every page of the app is made with. */
+const isBase = /\/node_modules\/(@?preact|comlink)\/|\/pwa\/(engine\.ts|ui\/(controls|icons|toast)\.tsx)$/;
+/** What the engine has in common with its parts that are loaded later: one file to ask for. */
+const isShared = /\/(as|src\/(core|ir|ops|plan|data|io|nn))\/[^/]+\.ts$/;
+
 export default defineConfig({
   root: path('pwa'),
   base: './',
@@ -44,8 +49,23 @@ export default defineConfig({
     target: 'es2022',
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: 'spawn', test: /workers\/spawn\.ts$/ },
+            { name: 'base', test: isBase },
+          ],
+        },
+      },
+    },
   },
-  worker: { format: 'es' },
+  worker: {
+    format: 'es',
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: 'shared', test: isShared, minShareCount: 2 }] } },
+    },
+  },
   server: { headers: isolation, fs: { allow: [path('.')] } },
   preview: { headers: isolation },
 });

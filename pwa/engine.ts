@@ -1,7 +1,8 @@
 /** The engine as the page sees it: one connection, what it can do, and whether it is alive. */
 import { computed, signal } from '@preact/signals';
-import type { Capabilities, ModelSummary } from '../workers/api.ts';
-import { connectEngine } from '../workers/spawn.ts';
+import { wrap } from 'comlink';
+import type { Capabilities, Engine, ModelSummary } from '../workers/api.ts';
+import { engineDied, engineWorker } from '../workers/spawn.ts';
 import { remembered } from './settings.ts';
 
 /** Set when the engine cannot be used any more; a reload of the page starts another one. */
@@ -9,7 +10,8 @@ export const engineFailure = signal<string | null>(null);
 export const models = signal<readonly ModelSummary[]>([]);
 export const capabilities = signal<Capabilities | null>(null);
 
-export const engine = connectEngine((message) => {
+export const engine = wrap<Engine>(engineWorker);
+void engineDied.then((message) => {
   engineFailure.value = message;
 });
 
@@ -21,6 +23,8 @@ export const digitModels = computed(() => models.value.filter(readsDigits));
 
 /** The network to recognise with, as chosen last time. */
 const chosenModel = remembered<string>('model', 'lenet5-modern', () => true);
+// Loaded before the list is there that says whether it still exists.
+void engine.prepare(chosenModel.peek()).catch(() => {});
 
 export const model = computed(
   () => digitModels.value.find((m) => m.id === chosenModel.value) ?? digitModels.value[0] ?? null,
@@ -34,9 +38,12 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 
 export async function startEngine(): Promise<void> {
   try {
-    const [list, found] = await Promise.all([engine.models(), engine.capabilities()]);
-    models.value = list;
-    capabilities.value = found;
+    await Promise.all([
+      refreshModels(),
+      engine.capabilities().then((found) => {
+        capabilities.value = found;
+      }),
+    ]);
   } catch (error) {
     engineFailure.value = messageOf(error);
   }

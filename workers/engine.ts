@@ -24,7 +24,7 @@ const transferred = (bytes: Uint8Array): ArrayBuffer => {
 };
 
 class LocalEngine implements api.Engine {
-  readonly #backend: Promise<HybridBackend> = createAutoBackend();
+  readonly #backend: Promise<HybridBackend> = createAutoBackend({ lateThreads: true });
   readonly #library = openLibrary();
   readonly #shelf = new Shelf(this.#library);
   readonly #data = new DataShelf(this.#library);
@@ -39,6 +39,7 @@ class LocalEngine implements api.Engine {
 
   async capabilities(): Promise<api.Capabilities> {
     const { wasm } = await this.#backend;
+    await wasm.started;
     return {
       threads: wasm.threads,
       binary: wasm.binary,

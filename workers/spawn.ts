@@ -1,13 +1,13 @@
-/** Starts the engine's worker from the page. */
-import { type Remote, wrap } from 'comlink';
-import type { Engine } from './api.ts';
-
 /**
- * @param onFailure told when the worker itself dies (its script does not load, an error nobody caught);
- *   calls that were under way then never answer
+ * The engine's worker, started as soon as this module runs. It imports nothing, so that the app's page can load it before
+ * all its other scripts: the engine gets ready while they travel.
  */
-export function connectEngine(onFailure: (message: string) => void): Remote<Engine> {
-  const worker = new Worker(new URL('./engine.ts', import.meta.url), { type: 'module', name: 'engine' });
-  worker.addEventListener('error', (event) => onFailure(event.message || 'The engine did not load.'));
-  return wrap<Engine>(worker);
-}
+export const engineWorker = new Worker(new URL('./engine.ts', import.meta.url), {
+  type: 'module',
+  name: 'engine',
+});
+
+/** Resolves when the worker itself dies (its script does not load, an error nobody caught): calls then never answer. */
+export const engineDied = new Promise<string>((resolve) => {
+  engineWorker.addEventListener('error', ({ message }) => resolve(message || 'The engine did not load.'));
+});

@@ -51,11 +51,17 @@ function again(): void {
 
 function Amount({ amount }: { amount: ReadAmount }) {
   const words = text.value;
+  const shown = amount.value ?? amount.text;
   return (
     <>
       <h2>{words.amount}</h2>
-      <p class="amount-value" data-testid="amount" data-accepted={amount.accepted}>
-        {amount.value ?? amount.text}
+      <p
+        class="amount-value"
+        style={{ '--signs': shown.length }}
+        data-testid="amount"
+        data-accepted={amount.accepted}
+      >
+        {shown}
       </p>
       <p role="status">{amount.accepted ? words.sure(percent(amount.confidence)) : words.unsure}</p>
       <ul class="marks" aria-label={words.digits}>

@@ -22,7 +22,7 @@ const en = {
   inputs: { cross: 'Cross', ramp: 'Ramp', step: 'Step', dot: 'Single dot' },
   kernelPattern: 'Kernel',
   kernels: {
-    edge: 'Edge (Sobel)',
+    edge: 'Sobel edge',
     blur: 'Mean',
     sharpen: 'Sharpen',
     identity: 'Identity',
@@ -80,7 +80,7 @@ const zh: PlaygroundText = {
   inputPattern: '输入',
   inputs: { cross: '叉形', ramp: '斜坡', step: '阶跃', dot: '单点' },
   kernelPattern: '卷积核',
-  kernels: { edge: '边缘（Sobel）', blur: '均值', sharpen: '锐化', identity: '恒等', laplace: '拉普拉斯' },
+  kernels: { edge: 'Sobel 边缘', blur: '均值', sharpen: '锐化', identity: '恒等', laplace: '拉普拉斯' },
   formula: '输出尺寸',
   tooSmall: '窗口大于输入：请增大输入、减小核或增加填充。',
   failed: '这些数字不相配。',

@@ -50,6 +50,8 @@ export class WasmBackend implements Backend {
     readonly binary: Binary,
     private readonly pool: ThreadPool,
     guarded: boolean,
+    /** Resolves once all threads have started, or cannot. */
+    readonly started: Promise<void>,
   ) {
     this.#heap = new Heap(pool.memory, guarded);
   }
@@ -77,12 +79,15 @@ export class WasmBackend implements Backend {
         'More than one thread needs the "threads" or "relaxed" binary and a way to start threads (spawn).',
     );
     const pool = new ThreadPool(module, allocateMemory(memoryBytes, binary !== 'simd'), maySleep);
-    if (spawn && threads > 1) {
-      const started = pool.start(module, threads, options.cores ?? threads, spawn);
-      if (options.lateThreads) started.catch(() => {});
-      else await started;
-    }
-    return new WasmBackend(binary, pool, guarded);
+    const started =
+      spawn && threads > 1 ? pool.start(module, threads, options.cores ?? threads, spawn) : Promise.resolve();
+    if (!options.lateThreads) await started;
+    return new WasmBackend(
+      binary,
+      pool,
+      guarded,
+      started.catch(() => {}),
+    );
   }
 
   /** Threads that have started, the caller's included. */
