@@ -18,8 +18,8 @@ const folder = `${root}build/test-speed`;
 const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', wasm: 'application/wasm' };
 /** Of the bare engine's speed. */
 const WANTED = 0.9;
-/** Other work on the machine meets one measurement or the other. */
-const ROUNDS = 3;
+/** Of each in turn: other work on the machine meets both alike. */
+const ROUNDS = 5;
 const STEPS = 16;
 /** A task longer than this blocks the page, in milliseconds. */
 const LONG = 50;
@@ -127,18 +127,21 @@ const median = (values: readonly number[]): number =>
 
 describe('training ResNet-20 in the page', () => {
   it(`is as fast as the engine alone (${100 * WANTED} %), and never blocks the page`, async () => {
-    const found: { share: number; longest: number }[] = [];
+    const rounds: { alone: number; inApp: number; longest: number }[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const alone = await bareSpeed();
       const { log, blocked } = await trainInApp();
       const inApp = median(log.points.map((p) => p.imagesPerSecond));
-      found.push({ share: inApp / alone, longest: Math.max(0, ...blocked) });
+      const longest = Math.max(0, ...blocked);
+      rounds.push({ alone, inApp, longest });
       console.log(
-        `bare ${alone.toFixed(0)}, app ${inApp.toFixed(0)} images/s; longest task ${found.at(-1)!.longest} ms`,
+        `bare ${alone.toFixed(0)}, app ${inApp.toFixed(0)} images/s; longest task ${longest.toFixed(0)} ms`,
       );
-      if (found.at(-1)!.share >= WANTED && found.at(-1)!.longest <= LONG) break;
     }
-    expect(Math.max(...found.map((f) => f.share))).toBeGreaterThanOrEqual(WANTED);
-    expect(Math.min(...found.map((f) => f.longest))).toBeLessThanOrEqual(LONG);
-  }, 300_000);
+    const of = (key: keyof (typeof rounds)[number]) => median(rounds.map((r) => r[key]));
+    const share = of('inApp') / of('alone');
+    console.log(`${(100 * share).toFixed(1)} % of the bare engine's speed`);
+    expect(share).toBeGreaterThanOrEqual(WANTED);
+    expect(of('longest')).toBeLessThanOrEqual(LONG);
+  }, 600_000);
 });
