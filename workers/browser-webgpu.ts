@@ -16,5 +16,5 @@ export async function createWebgpuBackend(options: WebgpuBackendOptions = {}): P
   }
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new LensletError('unsupported', 'The browser finds no GPU that it may use.');
-  return WebgpuBackend.create(adapter, options);
+  return WebgpuBackend.create(adapter, { sluggish: true, ...options });
 }

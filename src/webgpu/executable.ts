@@ -120,7 +120,7 @@ export class WebgpuExecutable implements Executable {
 
   /** What `work` comes to, told as soon as it is there where runs are short. */
   #soon<T>(work: Promise<T>): Promise<T> {
-    if (this.#program.short) void this.gpu.nudge(work);
+    if (this.gpu.sluggish && this.#program.short) void this.gpu.nudge(work);
     return work;
   }
 

@@ -33,7 +33,11 @@ export class Gpu {
   #lost: LensletError | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(readonly device: GPUDevice) {
+  /** @param sluggish whether the end of work is told late unless it is asked for (`nudge`) */
+  constructor(
+    readonly device: GPUDevice,
+    readonly sluggish = false,
+  ) {
     this.baseLayout = device.createBindGroupLayout({
       entries: [
         {

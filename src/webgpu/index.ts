@@ -35,6 +35,8 @@ export interface WebgpuBackendOptions {
   readonly precision?: 'f32' | 'f16';
   /** For tests: shaders for another GPU than this. */
   readonly traits?: GpuTraits;
+  /** Whether the end of short work is asked for, as Chromium tells it late otherwise. Default: no. */
+  readonly sluggish?: boolean;
 }
 
 export class WebgpuBackend implements Backend {
@@ -45,14 +47,15 @@ export class WebgpuBackend implements Backend {
     readonly device: GPUDevice,
     readonly adapter: AdapterInfo,
     readonly traits: GpuTraits,
+    sluggish?: boolean,
   ) {
-    this.#gpu = new Gpu(device);
+    this.#gpu = new Gpu(device, sluggish);
   }
 
   /** @throws LensletError 'unsupported' when the adapter gives no device */
   static async create(
     adapter: GPUAdapter,
-    { precision, traits }: WebgpuBackendOptions = {},
+    { precision, traits, sluggish }: WebgpuBackendOptions = {},
   ): Promise<WebgpuBackend> {
     const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]]));
     const requiredFeatures = WANTED_FEATURES.filter((name) => adapter.features.has(name));
@@ -71,6 +74,7 @@ export class WebgpuBackend implements Backend {
       device,
       { vendor, architecture, description, software },
       { subgroup: known ? subgroupMinSize : 0, half: precision === 'f16', ...traits },
+      sluggish,
     );
   }
 
