@@ -84,7 +84,7 @@ export function Charts() {
             title={words.lr}
             alt={alt(words.lr, number(now?.lr ?? 0, 6))}
             series={both.lr}
-            format={(v) => number(v, 4)}
+            format={(v) => number(v, 6)}
           />
           <Curve
             low
