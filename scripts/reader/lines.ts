@@ -28,7 +28,7 @@ export interface LinesOptions {
 export const WIDTHS: readonly number[] = [96, 128, 192, 256, 384];
 
 /** Parts of real lines, of lines composed of single digits, and of synthetic ones. */
-export const SHARES = [0.5, 0.35, 0.15] as const;
+export const SHARES = [0.5, 0.3, 0.2] as const;
 
 /** Batches made ahead. */
 const AHEAD = 3;
@@ -117,9 +117,9 @@ async function streamOptions({ data, seed, batch }: LinesOptions): Promise<Strea
   const makers: LineMaker[] = [
     realLines(train),
     composedLines([
-      [0.4, digitSource(mnist)],
-      [0.1, digitSource(usps, 16)],
-      [0.5, digitSource(cutDigits(train), GLYPH_SIZE)],
+      [0.6, digitSource(mnist)],
+      [0.15, digitSource(usps, 16)],
+      [0.25, digitSource(cutDigits(train), GLYPH_SIZE)],
     ]),
     (random) => syntheticLine(seed, random),
   ];
