@@ -1,5 +1,4 @@
 /** WASM and WebGPU as one backend in the browser; what WebGPU needs is loaded when a plan asks for it. */
-
 import { HybridBackend, type HybridOptions } from '../src/hybrid/index.ts';
 import type { WebgpuBackendOptions } from '../src/webgpu/index.ts';
 import { type BrowserOptions, createBackend } from './browser.ts';

@@ -13,6 +13,7 @@ import { graphOf, Shelf } from './app/shelf.ts';
 import { openLibrary } from './app/store.ts';
 import { Training } from './app/training.ts';
 import { createAutoBackend } from './browser-auto.ts';
+import type * as cheque from './cheque-api.ts';
 import { predictDigit, prepareDigit } from './digits.ts';
 
 /** Sessions that are kept open; those used longest ago are closed first. */
@@ -128,7 +129,7 @@ class LocalEngine implements api.Engine {
     return this.#data.own(id);
   }
 
-  async saveChequeDigits(title: string, corrections: readonly api.Correction[]): Promise<api.DataSummary> {
+  async saveChequeDigits(title: string, corrections: readonly cheque.Correction[]): Promise<api.DataSummary> {
     return this.#data.saveChequeDigits(title, await (await this.#desk()).digits(corrections));
   }
 
@@ -164,7 +165,7 @@ class LocalEngine implements api.Engine {
     return experiment(backend, e);
   }
 
-  async readCheque(picture: ImageBitmap): Promise<api.ChequeReading> {
+  async readCheque(picture: ImageBitmap): Promise<cheque.ChequeReading> {
     return (await this.#desk()).read(picture);
   }
 
@@ -173,9 +174,9 @@ class LocalEngine implements api.Engine {
   }
 
   async learnAmounts(
-    corrections: readonly api.Correction[],
+    corrections: readonly cheque.Correction[],
     onProgress: (share: number) => void,
-  ): Promise<api.LearnReport> {
+  ): Promise<cheque.LearnReport> {
     return (await this.#desk()).learn(corrections, onProgress);
   }
 

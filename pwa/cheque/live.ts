@@ -4,7 +4,7 @@
  */
 import { signal } from '@preact/signals';
 import { transfer } from 'comlink';
-import type { ChequeReading, Point } from '../../workers/api.ts';
+import type { ChequeReading, Point } from '../../workers/cheque-api.ts';
 import { engine, messageOf } from '../engine.ts';
 
 /** What the engine made of the latest frame. */

@@ -1,4 +1,4 @@
-import type { ChequeReading, Point } from '../../workers/api.ts';
+import type { ChequeReading, Point } from '../../workers/cheque-api.ts';
 
 const outline = (points: readonly Point[]): string => points.map((p) => `${p.x},${p.y}`).join(' ');
 

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
-import type { ReadAmount } from '../../workers/api.ts';
+import type { ReadAmount } from '../../workers/cheque-api.ts';
 import { number, percent } from '../i18n/index.ts';
 import { Icon } from '../ui/icons.tsx';
 import { startCamera } from './camera.ts';

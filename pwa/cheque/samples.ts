@@ -1,7 +1,8 @@
 /** Corrected lines, kept on this device alone, and what the reader learned from them. */
 import { computed, signal } from '@preact/signals';
 import { createStore, del, get, set } from 'idb-keyval';
-import type { GreyImage, LearnReport } from '../../workers/api.ts';
+import type { GreyImage } from '../../workers/api.ts';
+import type { LearnReport } from '../../workers/cheque-api.ts';
 import { engine, messageOf } from '../engine.ts';
 
 export interface Sample {

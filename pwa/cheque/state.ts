@@ -1,6 +1,6 @@
 /** What the page shows: nothing yet, the camera, or a cheque that was read. */
 import { signal } from '@preact/signals';
-import type { ChequeReading } from '../../workers/api.ts';
+import type { ChequeReading } from '../../workers/cheque-api.ts';
 import { messageOf } from '../engine.ts';
 import { stopCamera } from './camera.ts';
 import { readPicture } from './live.ts';

@@ -23,7 +23,7 @@ import { type ChequeReading as Found, insideOf, readCheque } from '../../src/vis
 import { cutDigits } from '../../src/vision/reader/digits.ts';
 import { prepareLine } from '../../src/vision/reader/line.ts';
 import { type ReaderNetwork, together } from '../../src/vision/reader/read.ts';
-import type { ChequeReading, Correction, LearnReport, ReadAmount } from '../api.ts';
+import type { ChequeReading, Correction, LearnReport, ReadAmount } from '../cheque-api.ts';
 
 /** Digits below this confidence are shown as unsure. */
 const SURE = 0.9;

@@ -43,8 +43,7 @@ const shippedSummary = (model: Model): ModelSummary => {
     ...{ id: name, title, network: name, input, classes, parameters },
     origin: 'shipped',
     bytes: 4 * values,
-    accuracy: shippedAccuracy[name] ?? null,
-    measuredOn: name.startsWith('cifar') ? 'CIFAR-10' : 'MNIST',
+    ...(shippedAccuracy[name] ?? { accuracy: null, measuredOn: null }),
     created: null,
     log: false,
   };
