@@ -10,6 +10,7 @@ const packages = {
   '@jax-js/jax': '0.1.25',
   '@tensorflow/tfjs': '4.22.0',
   '@tensorflow/tfjs-backend-wasm': '4.22.0',
+  '@tensorflow/tfjs-backend-webgpu': '4.22.0',
   'onnxruntime-web': '1.30.0',
   'playwright-core': '1.65.1',
 };
@@ -29,9 +30,18 @@ export const contestants = {
   'tfjs+grad': { adapter: 'tfjs', threads: 2, cores: 4, training: 1, kinds: ['train'] },
   ort: { adapter: 'ort', threads: 2, kinds: ['micro', 'infer'] },
   jax: { adapter: 'jax', threads: 2, cores: 2 },
+  'ours-gpu': { adapter: 'ours', backend: 'webgpu' },
+  'tfjs-gpu': { adapter: 'tfjs', backend: 'webgpu' },
+  'ort-gpu': { adapter: 'ort', backend: 'webgpu', kinds: ['micro', 'infer'] },
+  'jax-gpu': { adapter: 'jax', backend: 'webgpu' },
 };
 
-const needs = { tfjs: '@tensorflow/tfjs-backend-wasm', ort: 'onnxruntime-web', jax: '@jax-js/jax' };
+const needs = {
+  tfjs: '@tensorflow/tfjs-backend-wasm',
+  'tfjs-gpu': '@tensorflow/tfjs-backend-webgpu',
+  ort: 'onnxruntime-web',
+  jax: '@jax-js/jax',
+};
 
 /** Installs the peers from npm into a folder of their own. */
 export function installPeers(folder) {
@@ -55,9 +65,9 @@ export const installedPeers = (folder) =>
       .filter(([, version]) => version),
   );
 
-/** Names of the contestants that can be measured. */
-export const availableContestants = (folder) =>
+/** Names of the contestants that can be measured on a backend. */
+export const availableContestants = (folder, backend) =>
   Object.keys(contestants).filter((name) => {
-    const { adapter } = contestants[name];
-    return adapter === 'ours' || versionOf(folder, needs[adapter]);
+    const { adapter, backend: own = 'wasm' } = contestants[name];
+    return own === backend && (adapter === 'ours' || versionOf(folder, needs[name] ?? needs[adapter]));
   });

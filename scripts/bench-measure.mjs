@@ -10,6 +10,9 @@ const CHROMIUM_ARGS = [
   '--disable-renderer-backgrounding',
 ];
 
+const GPU_ARGS = ['--enable-unsafe-webgpu'];
+const SOFTWARE_ARGS = ['--use-webgpu-adapter=swiftshader', '--enable-unsafe-swiftshader'];
+
 const WARM_UP_MS = 600;
 const MOST_RUNS = 400;
 /** A program that takes longer than this is measured in the first two rounds only. */
@@ -33,10 +36,13 @@ export function errorOf(values, wanted) {
 const tolerance = (kind, { int8 }) => (int8 ? 0.1 : kind === 'train' ? 2e-2 : 1e-3);
 
 export class Page {
-  static async open(address, options, { timeout, chromiumPath }) {
+  static async open(address, options, { timeout, chromiumPath, adapter }) {
     const page = new Page();
     page.timeout = timeout;
-    page.browser = await chromium.launch({ executablePath: chromiumPath, args: CHROMIUM_ARGS });
+    const gpu =
+      options.backend === 'webgpu' ? [...GPU_ARGS, ...(adapter === 'software' ? SOFTWARE_ARGS : [])] : [];
+    const args = [...CHROMIUM_ARGS, ...gpu];
+    page.browser = await chromium.launch({ executablePath: chromiumPath, args });
     page.version = page.browser.version();
     page.page = await page.browser.newPage();
     await page.page.goto(`${address}/index.html?${new URLSearchParams(options)}`);
@@ -100,9 +106,7 @@ function summarise(row, c, peaks, contestant) {
   const times = row.rounds.flat();
   if (!times.length) return row;
   const { rounds, slow, ...rest } = row;
-  const key = peakKey(contestant);
   const rate = (ms) => c.flops / ms / 1e6;
-  const perRound = rounds.map((r, i) => (r.length ? rate(median(r)) / peaks[i][key] : null));
   const ms = median(times);
   return {
     ...rest,
@@ -111,16 +115,21 @@ function summarise(row, c, peaks, contestant) {
     best: Math.min(...times),
     roundMedians: rounds.map((r) => (r.length ? median(r) : null)),
     gflops: rate(ms),
-    /** Of the peak: median over the rounds of (median of the round / peak of the round). */
-    ofPeak: median(perRound.filter((r) => r !== null)),
+    ...(contestant.backend === 'webgpu' ? {} : { ofPeak: shareOfPeak(rounds, peaks, rate, contestant) }),
   };
+}
+
+/** Of the processor's peak: median over the rounds of (median of the round / peak of the round). */
+function shareOfPeak(rounds, peaks, rate, contestant) {
+  const key = peakKey(contestant);
+  return median(rounds.flatMap((r, i) => (r.length ? [rate(median(r)) / peaks[i][key]] : [])));
 }
 
 /** The best time against the best peak of the whole run: what others on the machine disturb least. */
 function addBest(cases) {
   for (const { flops, results } of cases) {
     for (const [name, r] of Object.entries(results)) {
-      if (!r.best) continue;
+      if (!r.best || r.ofPeak === undefined) continue;
       const key = peakKey(contestants[name]);
       const peak = Math.max(...cases.flatMap((c) => c.peaks.map((p) => p[key])));
       r.ofPeakBest = flops / r.best / 1e6 / peak;

@@ -27,11 +27,12 @@ export function isBusy(c, cases) {
 const cell = (r, best) => {
   if (!r) return '';
   if (r.failed) return r.failed.startsWith('wrong') ? 'wrong' : '–';
-  if (best) return `${digits(r.best)} (${percent(r.ofPeakBest)})`;
-  return `${digits(r.median)} (${percent(r.ofPeak)})`;
+  const ms = best ? r.best : r.median;
+  const share = best ? r.ofPeakBest : r.ofPeak;
+  return `${digits(ms)} (${share === undefined ? `${digits((r.gflops * r.median) / ms)} GFLOP/s` : percent(share)})`;
 };
 
-/** Milliseconds and share of the peak, one line a case; the best times with `best`. */
+/** Milliseconds and share of the processor's peak (on WebGPU GFLOP/s), one line a case; the best times with `best`. */
 export function timesTable(cases, names, best = false) {
   const rows = cases.map((c) => {
     const peaks = `${digits(median(c.peaks.map((p) => p.fma1)))} / ${digits(peakOf(c))}`;
@@ -102,7 +103,7 @@ export function markdown({ meta, info, cases, cold, judged }, names) {
     `Load of the machine, mean of a minute: ${meta.loadBefore.toFixed(1)} before, ${meta.loadAfter.toFixed(1)} after` +
       ` (a quiet machine has 0 before). ${meta.rounds} rounds a case; in each the peak is sampled and all take turns.`,
     '## Times\nMedian milliseconds, in brackets the share of the peak with as many threads, in the same rounds ' +
-      '(fused multiply and add; ours-simd-1t: multiply and add apart). Peak in GFLOP/s. `*`: the peak was below ' +
+      '(on WebGPU GFLOP/s; fused multiply and add; ours-simd-1t: multiply and add apart). Peak in GFLOP/s. `*`: the peak was below ' +
       `${percent(BUSY)} of the run's best, so others used the machine. –: cannot do it or failed.`,
     timesTable(cases, names),
     'The best of all runs of each, against the best peak of the whole run: what others on the machine disturb least.',

@@ -12,6 +12,7 @@ const quick = ['lenet5-b64', 'resnet20-b1', 'resnet20-b32', 'resnet18-b1'];
 
 /** Peers that are beaten for inference; tfjs+grad is tfjs there. */
 const PEERS = ['tfjs', 'ort', 'jax'];
+const GPU_PEERS = ['tfjs-gpu', 'ort-gpu', 'jax-gpu'];
 /** Programs shorter than this on one thread need not gain from a second. */
 const SHORT_MS = 1;
 const LARGEST_DOWNLOAD = 60 * 1024;
@@ -47,15 +48,15 @@ function speedup(slow, fast) {
   return [ratios.length ? median(ratios) : slow.median / fast.median, slow.best / fast.best];
 }
 
-/** Against the fastest of some peers. */
-function overPeers(target, ids, peers, wanted) {
+/** Against the fastest of some peers. @param ids cases, all where absent */
+function overPeers(target, ids, peers, wanted, own = 'ours') {
   return ({ cases }) =>
-    ids.flatMap((id) => {
+    (ids ?? [...cases.keys()]).flatMap((id) => {
       const results = cases.get(id)?.results ?? {};
       const measured = peers.filter((name) => results[name]?.median);
-      if (!results.ours?.median || !measured.length) return [];
+      if (!results[own]?.median || !measured.length) return [];
       const best = measured.reduce((a, b) => (results[a].median < results[b].median ? a : b));
-      return [row(target, id, speedup(results[best], results.ours), wanted, '×', best)];
+      return [row(target, id, speedup(results[best], results[own]), wanted, '×', best)];
     });
 }
 
@@ -114,6 +115,7 @@ const targets = [
   overPeers('training over tfjs with its gradient', ['lenet5-train-b64'], ['tfjs+grad'], 5),
   overPeers('training over jax-js', ['resnet20-train-b32'], ['jax'], 30),
   overPeers('training over tfjs with its gradient', ['resnet20-train-b32'], ['tfjs+grad'], 12),
+  overPeers('WebGPU over peers', null, GPU_PEERS, 1.5, 'ours-gpu'),
   quantized,
   scaling,
   download,

@@ -22,14 +22,16 @@ import { ensureInstalled, fail, isFresh, root, run } from './project.mjs';
 
 const USAGE = `npm run bench -- [options]
   --cases LIST        names with * and kinds (micro, infer, train); default *
-  --contestants LIST  of ${Object.keys(contestants).join(', ')}; default all that are installed
+  --backend NAME      wasm or webgpu, default wasm
+  --adapter NAME      for webgpu: software (SwiftShader) or default (the machine's own), default software
+  --contestants LIST  of ${Object.keys(contestants).join(', ')}; default all of the backend that are installed
   --rounds N          rounds a case, default 7
   --budget MS         for each contestant in a round, default 250
-  --cold N            cold starts of each, default 5; 0: none
+  --cold N            cold starts of each on wasm, default 5; 0: none
   --peers FOLDER      where the peers are installed, default build/bench-peers
   --install-peers     installs them there from npm first
   --out FILE          JSON, default build/bench/results.json
-  --record            also writes test/bench/RESULTS.md`;
+  --record            also writes test/bench/RESULTS.md, or RESULTS-WEBGPU.md`;
 
 function options() {
   const text = (value) => ({ type: 'string', default: value });
@@ -38,6 +40,8 @@ function options() {
       options: {
         cases: text('*'),
         contestants: { type: 'string' },
+        backend: text('wasm'),
+        adapter: text('software'),
         rounds: text('7'),
         budget: text('250'),
         cold: text('5'),
@@ -55,6 +59,9 @@ function options() {
         throw new Error(`--${name} must be a whole number from ${least}.`);
       values[name] = n;
     }
+    const choices = { backend: ['wasm', 'webgpu'], adapter: ['software', 'default'] };
+    for (const [name, known] of Object.entries(choices))
+      if (!known.includes(values[name])) throw new Error(`--${name} must be ${known.join(' or ')}.`);
     if (!values.help) return values;
   } catch (error) {
     fail(`npm run bench: ${error.message}\n\n${USAGE}`);
@@ -74,8 +81,8 @@ function choose(cases, list) {
   return chosen;
 }
 
-function chooseContestants(list, peers) {
-  const available = availableContestants(peers);
+function chooseContestants(list, peers, backend) {
+  const available = availableContestants(peers, backend);
   const names = list?.split(',') ?? available;
   const missing = names.filter((name) => !available.includes(name));
   if (missing.length) {
@@ -143,10 +150,11 @@ if (values['install-peers']) installPeers(peers);
 await prepare();
 const { cases: all } = JSON.parse(readFileSync(`${MODELS}/index.json`, 'utf8'));
 const cases = choose(all, values.cases);
-const names = chooseContestants(values.contestants, peers);
+const names = chooseContestants(values.contestants, peers, values.backend);
 const settings = {
   ...{ names, rounds: values.rounds, budget: values.budget, coldRuns: values.cold, timeout: 600_000 },
   chromiumPath: await findChromium(),
+  adapter: values.adapter,
 };
 const loadBefore = loadavg()[0];
 const server = await serveBench([
@@ -170,9 +178,10 @@ const takeServed = () => {
 };
 const coldNames = names.filter((name) => ['ours', 'tfjs', 'ort', 'jax'].includes(name));
 const lenet = all.find((c) => c.id === 'lenet5-b1');
-const cold = values.cold
-  ? summariseCold(await measureCold(server.address, lenet, coldNames, settings, takeServed))
-  : {};
+const cold =
+  values.cold && coldNames.length
+    ? summariseCold(await measureCold(server.address, lenet, coldNames, settings, takeServed))
+    : {};
 server.close();
 const meta = {
   ...{ date: new Date().toISOString(), commit: commit(), cpu: cpus()[0].model, cores: cpus().length },
@@ -192,4 +201,5 @@ writeFileSync(values.out, JSON.stringify(result, null, 1));
 console.log(`\n${timesTable(measured.cases, names)}\n`);
 if (Object.keys(cold).length) console.log(`${coldTable(cold)}\n`);
 console.log(`${targetsTable(judged)}\n\nJSON: ${values.out}`);
-if (values.record) writeFileSync(`${root}test/bench/RESULTS.md`, markdown(result, names));
+const record = { wasm: 'RESULTS.md', webgpu: 'RESULTS-WEBGPU.md' }[values.backend];
+if (values.record) writeFileSync(`${root}test/bench/${record}`, markdown(result, names));

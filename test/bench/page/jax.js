@@ -1,11 +1,12 @@
-// jax-js, WASM. Values are consumed when used; `.ref` keeps one for later.
+// jax-js. Values are consumed when used; `.ref` keeps one for later.
 import { inputsOf, oneHot, sample } from './util.js';
 
 export default async function create(options) {
   const J = await import('/nm/@jax-js/jax/dist/index.js');
   const { numpy: np, lax, nn, tree } = J;
-  await J.init('wasm');
-  J.defaultDevice('wasm');
+  const device = options.backend ?? 'wasm';
+  if (!(await J.init(device)).includes(device)) throw new Error(`jax-js has no ${device} here`);
+  J.defaultDevice(device);
 
   const arrayOf = ({ shape, data }) => np.array(Float32Array.from(data)).reshape(shape);
   const activate = (x, act) => (act === 'relu' ? nn.relu(x) : act === 'tanh' ? np.tanh(x) : x);
@@ -135,7 +136,7 @@ export default async function create(options) {
   }
 
   return {
-    setup: () => ({ threads: navigator.hardwareConcurrency, device: options.device ?? 'wasm' }),
+    setup: () => ({ threads: navigator.hardwareConcurrency, device }),
     prepare: (c, asset) => (c.kind === 'train' ? prepareTraining(c, asset) : prepareInference(c, asset)),
   };
 }

@@ -1,19 +1,34 @@
-// TensorFlow.js, WASM. Its tensors are NHWC, weights HWIO. Its WASM backend has no gradient of convolution filters, so
+// TensorFlow.js. Its tensors are NHWC, weights HWIO. Its WASM backend has no gradient of convolution filters, so
 // convolutional networks cannot be trained on it; `training=1` adds one made of its own convolution.
 import { inputsOf, oneHot, permute, sample, script } from './util.js';
 
 const NM = '/nm/@tensorflow/';
 
-export default async function create({ threads, training }) {
+export default async function create({ threads, training, backend = 'wasm' }) {
+  const onGpu = backend === 'webgpu';
   // The core alone has no gradients; inference does without the rest.
-  await script(training ? `${NM}tfjs/dist/tf.es2017.min.js` : `${NM}tfjs-core/dist/tf-core.es2017.min.js`);
-  await script(`${NM}tfjs-backend-wasm/dist/tf-backend-wasm.es2017.min.js`);
+  await script(
+    training || onGpu ? `${NM}tfjs/dist/tf.es2017.min.js` : `${NM}tfjs-core/dist/tf-core.es2017.min.js`,
+  );
+  await script(`${NM}tfjs-backend-${backend}/dist/tf-backend-${backend}.es2017.min.js`);
   const tf = globalThis.tf;
-  tf.wasm.setWasmPaths(`${NM}tfjs-backend-wasm/dist/`);
-  tf.wasm.setThreadsCount(threads);
-  await tf.setBackend('wasm');
+  if (!onGpu) {
+    tf.wasm.setWasmPaths(`${NM}tfjs-backend-wasm/dist/`);
+    tf.wasm.setThreadsCount(threads);
+  }
+  if (!(await tf.setBackend(backend))) throw new Error(`tfjs has no ${backend} here`);
   await tf.ready();
   if (training) addFilterGradient(tf);
+
+  /** Waits for what was asked of the GPU; the WASM backend computes at once. */
+  async function finish() {
+    if (!onGpu) return;
+    const gpu = tf.backend();
+    gpu.endComputePassEncoder();
+    gpu.ensureCommandEncoderReady();
+    gpu.submitQueue();
+    await gpu.queue.onSubmittedWorkDone();
+  }
 
   const images = (t) => {
     if (t.shape.length !== 4) return tf.tensor(t.data, t.shape);
@@ -101,9 +116,9 @@ export default async function create({ threads, training }) {
     const once = () => tf.tidy(() => forward(asset, inputs, W, fused));
     return {
       async run() {
-        // This backend computes at once: nothing to wait for.
         const y = once();
         if (c.kind === 'infer') await y.data();
+        else await finish();
         y.dispose();
       },
       async check() {
@@ -132,6 +147,8 @@ export default async function create({ threads, training }) {
       const loss = optimizer.minimize(lossOf, true, trained);
       const [value] = await loss.data();
       loss.dispose();
+      // The loss is there before the update is: wait for that, too.
+      await finish();
       return value;
     };
     return {
@@ -151,7 +168,7 @@ export default async function create({ threads, training }) {
   return {
     setup: () => ({
       version: tf.version_core ?? tf.version['tfjs-core'],
-      threads: tf.wasm.getThreadsCount(),
+      ...(onGpu ? { backend } : { threads: tf.wasm.getThreadsCount() }),
     }),
     prepare: (c, asset) => (c.kind === 'train' ? prepareTraining(c, asset) : prepareInference(c, asset)),
   };
