@@ -1,6 +1,6 @@
 /**
- * npm run measure:reader -- [--data DIR] [--weights FILE] [--part validation|test|cheques|photographs] [--list]: how well the reader
- * reads amounts that it was not trained on, and what a threshold on the confidence accepts.
+ * npm run measure:reader -- [--data DIR] [--weights FILE]… [--part validation|test|cheques|photographs] [--list]: how well the reader
+ * reads amounts that it was not trained on, and what a threshold on the confidence accepts. Several weights read together.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { photograph } from '../src/data/cheques/photograph.ts';
 import { parseSafetensors } from '../src/io/safetensors.ts';
 import { Session } from '../src/session.ts';
 import { readCheque } from '../src/vision/reader/cheque.ts';
-import { type ReaderNetwork, type Reading, readLine } from '../src/vision/reader/read.ts';
+import { type ReaderNetwork, type Reading, readLine, together } from '../src/vision/reader/read.ts';
 import { createBackend } from '../workers/node.ts';
 import { accuracy } from './reader/measure.ts';
 import { readAmounts, readGrey } from './reader/orand.ts';
@@ -18,7 +18,7 @@ import { readAmounts, readGrey } from './reader/orand.ts';
 const { values: args } = parseArgs({
   options: {
     data: { type: 'string', default: process.env.LENSLET_DATA ?? '../shared/data' },
-    weights: { type: 'string', default: 'models/cheque-reader.safetensors' },
+    weights: { type: 'string', multiple: true, default: ['models/cheque-reader.safetensors'] },
     part: { type: 'string', default: 'validation' },
     list: { type: 'boolean', default: false },
   },
@@ -33,7 +33,7 @@ interface Result {
   readonly reading: Reading | null;
 }
 
-async function readPart(network: ReaderNetwork, session: Session): Promise<Result[]> {
+async function readPart(network: ReaderNetwork, first: Session): Promise<Result[]> {
   const results: Result[] = [];
   if (args.part === 'cheques' || args.part === 'photographs') {
     const folder = join(args.data, 'cheques');
@@ -51,7 +51,7 @@ async function readPart(network: ReaderNetwork, session: Session): Promise<Resul
   }
   const parts = await readAmounts(join(args.data, 'orand-car-a'));
   const part = args.part === 'test' ? parts.test : parts.validation;
-  console.log(`best path of one view: ${(100 * (await accuracy(session, part))).toFixed(2)} %`);
+  console.log(`best path of one view: ${(100 * (await accuracy(first, part))).toFixed(2)} %`);
   const start = performance.now();
   for (const { file, digits, line } of part) {
     results.push({ file, wanted: digits, reading: await readLine(network, line, readerSettings) });
@@ -81,8 +81,15 @@ function report(results: readonly Result[]): void {
 }
 
 const backend = await createBackend({ threads: 1 });
-const session = await Session.create(chequeReader, backend);
-const { tensors } = parseSafetensors(new Uint8Array(readFileSync(args.weights)));
-await session.loadStateDict(new Map([...tensors].filter(([name]) => !/^optimizer\./.test(name))));
-report(await readPart(readerNetwork(session), session));
+
+async function load(file: string): Promise<Session> {
+  const session = await Session.create(chequeReader, backend);
+  const { tensors } = parseSafetensors(new Uint8Array(readFileSync(file)));
+  await session.loadStateDict(new Map([...tensors].filter(([name]) => !/^optimizer\./.test(name))));
+  return session;
+}
+
+const sessions: Session[] = [];
+for (const file of args.weights) sessions.push(await load(file));
+report(await readPart(together(sessions.map(readerNetwork)), sessions[0]));
 backend.dispose();
