@@ -2,8 +2,8 @@
 import type { StepReport as FitStep } from '../../src/train/fit.ts';
 import type { EpochReport, RunLog, StepReport } from '../api.ts';
 
-/** Shortest time between two reports of steps. */
-const REPORT_MS = 100;
+/** Shortest time between two reports of steps: drawing them takes time from the training where cores are few. */
+const REPORT_MS = 250;
 /** Points beyond which every other one is dropped. */
 const MOST_POINTS = 2000;
 
