@@ -1,5 +1,5 @@
 /**
- * npm run measure:learning -- [--data DIR] [--weights FILE] [--writers N] [--lines N] [--steps N] [--lr X] [--batch N]: what
+ * npm run measure:learning -- [--data DIR] [--weights FILE] [--first N] [--writers N] [--lines N] [--steps N] [--lr X] [--batch N]: what
  * 20 corrected lines of a writer change in reading other lines of theirs, single digits of MNIST's test set, and amounts of
  * ORAND-CAR-A (validation part). Writers with even numbers are synthetic, their hands lean or are narrow or wide beyond those
  * of training; the others write with a few digits of MNIST's test set, those of three classes hard to read.
@@ -28,6 +28,7 @@ const { values: args } = parseArgs({
   options: {
     data: { type: 'string', default: process.env.LENSLET_DATA ?? '../shared/data' },
     weights: { type: 'string', default: 'models/cheque-reader.safetensors' },
+    first: { type: 'string', default: '0' },
     writers: { type: 'string', default: '4' },
     lines: { type: 'string', default: '60' },
     digits: { type: 'string', default: '500' },
@@ -67,7 +68,8 @@ async function main(): Promise<void> {
   const [usualDigits, usualAmounts] = await others();
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const hard = mnist ? await withHardDigits(mnist, network, readerSettings) : leaning;
-  for (let writer = 0; writer < Number(args.writers); writer++) {
+  const first = Number(args.first);
+  for (let writer = first; writer < first + Number(args.writers); writer++) {
     const written: Writer = writer % 2 ? hard : leaning;
     await own.loadStateDict(weights);
     const corrections = many(CORRECTIONS, (i) => written(i, writer));
