@@ -11,7 +11,7 @@ export const shippedAccuracy: Readonly<
 > = {
   'lenet5-modern': { accuracy: 0.9938, measuredOn: 'MNIST' },
   lenet5: { accuracy: 0.9953, measuredOn: 'MNIST' },
-  'cifar-resnet20': { accuracy: 0.8359, measuredOn: 'CIFAR-10' },
+  'cifar-resnet20': { accuracy: 0.8806, measuredOn: 'CIFAR-10' },
 };
 
 /** The reader of amounts, `chequeReader`. */
