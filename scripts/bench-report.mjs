@@ -97,7 +97,7 @@ export function markdown({ meta, info, cases, cold, judged }, names) {
   const versions = Object.entries(meta.peers).map(([name, version]) => `${name} ${version}`);
   const parts = [
     '# Measured figures',
-    `Written by \`npm run bench -- --record\`, ${meta.date.slice(0, 10)}, commit ${meta.commit}. ` +
+    `Written by \`npm run bench --${meta.backend === 'webgpu' ? ' --backend webgpu' : ''} --record\`, ${meta.date.slice(0, 10)}, commit ${meta.commit}. ` +
       `${meta.cpu}, ${meta.cores} cores; Chromium ${info.chromium}; Node ${meta.node}; ` +
       `${versions.length ? versions.join(', ') : 'no peers installed'}.`,
     `Load of the machine, mean of a minute: ${meta.loadBefore.toFixed(1)} before, ${meta.loadAfter.toFixed(1)} after` +

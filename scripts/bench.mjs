@@ -192,6 +192,7 @@ const meta = {
     loadBefore,
     loadAfter: loadavg()[0],
   },
+  backend: values.backend,
   peers: installedPeers(peers),
 };
 const judged = judge({ cases: measured.cases, cold });
