@@ -10,8 +10,11 @@ const CHROMIUM_ARGS = [
   '--disable-renderer-backgrounding',
 ];
 
-const GPU_ARGS = ['--enable-unsafe-webgpu'];
-const SOFTWARE_ARGS = ['--use-webgpu-adapter=swiftshader', '--enable-unsafe-swiftshader'];
+/** Besides, for contestants on WebGPU: by adapter. */
+const GPU_ARGS = {
+  default: ['--enable-unsafe-webgpu'],
+  software: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-unsafe-swiftshader'],
+};
 
 const WARM_UP_MS = 600;
 const MOST_RUNS = 400;
@@ -39,9 +42,7 @@ export class Page {
   static async open(address, options, { timeout, chromiumPath, adapter }) {
     const page = new Page();
     page.timeout = timeout;
-    const gpu =
-      options.backend === 'webgpu' ? [...GPU_ARGS, ...(adapter === 'software' ? SOFTWARE_ARGS : [])] : [];
-    const args = [...CHROMIUM_ARGS, ...gpu];
+    const args = options.backend === 'webgpu' ? [...CHROMIUM_ARGS, ...GPU_ARGS[adapter]] : CHROMIUM_ARGS;
     page.browser = await chromium.launch({ executablePath: chromiumPath, args });
     page.version = page.browser.version();
     page.page = await page.browser.newPage();

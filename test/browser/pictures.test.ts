@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DESKTOP, drawDigit, expectAnswer, launch, openApp, PHONE, type Site, serveApp } from './app.ts';
 
@@ -47,14 +47,15 @@ const looks: Readonly<Record<string, BrowserContextOptions>> = {
   desktop: { ...DESKTOP, colorScheme: 'dark' },
 };
 
+async function pixels(image: Sharp): Promise<Picture> {
+  const { data, info } = await image.removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  return { data, width: info.width, height: info.height };
+}
+
 async function small(png: Buffer): Promise<Picture> {
   const { width, height } = await sharp(png).metadata();
-  const { data, info } = await sharp(png)
-    .removeAlpha()
-    .resize(Math.round(width / CELL), Math.round(height / CELL), { kernel: 'linear', fit: 'fill' })
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  return { data, width: info.width, height: info.height };
+  const size = [width, height].map((n) => Math.round(n / CELL)) as [number, number];
+  return pixels(sharp(png).resize(...size, { kernel: 'linear', fit: 'fill' }));
 }
 
 const write = async (file: string, { data, width, height }: Picture) =>
@@ -65,10 +66,7 @@ const write = async (file: string, { data, width, height }: Picture) =>
       .toBuffer(),
   );
 
-async function read(file: string): Promise<Picture> {
-  const { data, info } = await sharp(file).removeAlpha().raw().toBuffer({ resolveWithObject: true });
-  return { data, width: info.width, height: info.height };
-}
+const read = (file: string): Promise<Picture> => pixels(sharp(file));
 
 /** The picture of a page that has come to rest. */
 async function pictureAtRest(page: Page): Promise<Picture> {
@@ -116,14 +114,15 @@ afterAll(async () => {
   await site?.close();
 });
 
+async function open(look: string, scene: string): Promise<Page> {
+  const page = await openApp(browser, site, { ...looks[look], reducedMotion: 'reduce', path: `#/${scene}` });
+  await scenes[scene]!(page);
+  return page;
+}
+
 describe.each(Object.keys(looks))('%s', (look) => {
   it.each(Object.keys(scenes))('%s looks as recorded', async (scene) => {
-    const page = await openApp(browser, site, {
-      ...looks[look],
-      reducedMotion: 'reduce',
-      path: `#/${scene}`,
-    });
-    await scenes[scene]!(page);
+    const page = await open(look, scene);
     const [record, file] = [`${RECORD}/${scene}-${look}.png`, `${FOUND}/${scene}-${look}.png`];
     if (process.env.UPDATE_PICTURES) await write(record, await pictureAtRest(page));
     expect(existsSync(record), `no picture ${record}: see the head of this test`).toBe(true);
@@ -139,8 +138,7 @@ describe.each(Object.keys(looks))('%s', (look) => {
   });
 
   it('a page without its main panel is another', async () => {
-    const page = await openApp(browser, site, { ...looks[look], reducedMotion: 'reduce', path: '#/train' });
-    await scenes.train!(page);
+    const page = await open(look, 'train');
     await page.locator('.data').evaluate((panel: HTMLElement) => panel.style.setProperty('display', 'none'));
     const wanted = await read(`${RECORD}/train-${look}.png`);
     expect(differenceOf(await pictureOf(page), wanted)).toBeGreaterThan(MOST_OTHER);
