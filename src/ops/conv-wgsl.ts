@@ -1,7 +1,8 @@
 /**
  * The shader of convolutions: an invocation keeps some output channels of neighbouring pixels of a row in registers
  * and walks over input channels and taps. In a subgroup of four, the lanes are beside each other and share the weights
- * that they load.
+ * that they load: each begins with the four channels of its own weights and swaps with the others, so that sums of
+ * number k belong to other channels in every lane.
  */
 import {
   type Buffer,
@@ -16,7 +17,7 @@ import {
 import type { ConvEpilogue } from './conv-shape.ts';
 import { activationFunctionWgsl } from './elementwise-wgsl.ts';
 import { readsHalves, UNPACK } from './half-wgsl.ts';
-import { evenTile, groupOf, pick, range, uint, vectors, XYZW } from './wgsl.ts';
+import { evenTile, fromLane, groupOf, pickFour, range, uint, vectors, XYZW } from './wgsl.ts';
 
 /** Taps of one dimension: tap i is number `first + i·step` of the kernel and reads `shift + i·move` pixels further. */
 export interface Taps {
@@ -60,14 +61,18 @@ export interface ConvTile {
   readonly half: boolean;
 }
 
-export function convTile({ m, columns }: Pass, gpu: GpuTraits, half = false): ConvTile {
-  const shared = gpu.subgroup === 4 && m >= 4;
-  return {
-    channels: evenTile(m, 16),
-    vectors: shared && columns.size % 8 === 0 ? 2 : 1,
-    shared,
-    half: half && m >= 4,
-  };
+/** Invocations that remain where they make more than one vector: some for every thread of a software adapter. */
+const FEWEST = 32;
+
+export function convTile(p: Pass, gpu: GpuTraits, half = false): ConvTile {
+  const shared = gpu.subgroup === 4 && p.m >= 4;
+  const channels = evenTile(p.m, 16);
+  const lines = p.n * p.g * Math.ceil(p.m / channels) * p.rows.size;
+  const across = (v: number) => Math.ceil(p.columns.size / (4 * v));
+  // Least waste at the end of rows; of equals, two vectors before three before one.
+  const fitting = shared ? [2, 3].filter((v) => lines * across(v) >= FEWEST) : [];
+  const vectors = [...fitting, 1].reduce((a, b) => (across(b) * b < across(a) * a ? b : a));
+  return { channels, vectors, shared, half: half && p.m >= 4 };
 }
 
 /** Taps that are written out one after the other; the rows of larger kernels are a loop. */
@@ -100,6 +105,10 @@ class ConvText {
   readonly live: number;
   /** Weights of a tap, in elements of the packed buffer. */
   readonly weights: number;
+  /** Whether lanes swap weights: else, of numbers of channels that do not fit, they say them to all. */
+  readonly swaps: boolean;
+  /** Vectors of a tile that every tile has, and pixels of each. */
+  readonly sure: number;
 
   constructor(
     readonly p: Pass,
@@ -117,6 +126,13 @@ class ConvText {
     this.unrolledChannels = divisor(p.c, UNROLLED / this.taps);
     this.live = Math.min(t.channels, p.m);
     this.weights = t.channels < 4 ? t.channels : t.channels / 4;
+    this.swaps = t.shared && this.live === t.channels && [2, 4].includes(this.weights);
+    this.sure = size - 4 * t.vectors * (Math.ceil(size / (4 * t.vectors)) - 1);
+  }
+
+  /** Which four channels of the tile the lane's sums of number k are of. */
+  four(k: number | string): string {
+    return this.swaps ? `((lane ^ ${k}) & ${this.weights - 1})` : `${k}`;
   }
 
   /** Loads of one row of one channel, from `line`, the index of its first pixel. */
@@ -151,14 +167,14 @@ class ConvText {
       const loads = range(channels).map((m) => `let w${i}_${m} = w[${from} + ${m}];`);
       return { loads, names: range(channels).map((m) => `w${i}_${m}`) };
     }
-    const quads = range(channels / 4);
-    const load = (at: string) => (half ? `unpack(w[${at}])` : `w[${at}]`);
-    const own = quads
-      .filter((q) => q % 4 === 0)
-      .map((q) => `let lw${i}_${q} = ${load(`${from} + min(${q} + lane, ${channels / 4 - 1})`)};`);
-    const loads = shared
-      ? [...own, ...quads.map((q) => `let w${i}_${q} = subgroupBroadcast(lw${i}_${q & ~3}, ${q & 3}u);`)]
-      : quads.map((q) => `let w${i}_${q} = ${load(`${from} + ${q}`)};`);
+    const fours = range(channels / 4);
+    const load = (at: string) => (half ? `unpack(w[${from} + ${at}])` : `w[${from} + ${at}]`);
+    const own = `let own${i} = ${load(this.swaps ? this.four(0) : `min(lane, ${channels / 4 - 1})`)};`;
+    const said = (k: number) => (this.swaps ? fromLane(`own${i}`, k) : `subgroupBroadcast(own${i}, ${k}u)`);
+    const loads =
+      shared && channels > 4
+        ? [own, ...fours.map((k) => `let w${i}_${k} = ${said(k)};`)]
+        : fours.map((k) => `let w${i}_${k} = ${load(`${k}`)};`);
     return { loads, names: range(channels).map((m) => `w${i}_${m >> 2}.${XYZW[m & 3]}`) };
   }
 
@@ -209,35 +225,48 @@ class ConvText {
 
   firstSums(bias: boolean): string[] {
     const last = uint(this.p.g * this.p.m - 1);
+    const channel = (m: number) => `tile + 4 * ${this.four(m >> 2)} + ${m & 3}`;
     return range(this.live).flatMap((m) => [
-      `let first${m} = vec4f(${bias ? `bias[min(g * ${uint(this.p.m)} + tile + ${m}, ${last})]` : '0'});`,
+      `let first${m} = vec4f(${bias ? `bias[min(g * ${uint(this.p.m)} + ${channel(m)}, ${last})]` : '0'});`,
       ...range(this.t.vectors).map((v) => `var s${m}_${v} = first${m};`),
     ]);
   }
 
+  /** `then` for the pixel of this number, where the row has it. */
+  within(pixel: number, then: string): string {
+    if (pixel < this.sure) return then;
+    const { size } = this.p.columns;
+    return size <= 4 * this.t.vectors ? '' : `if (qx + ${pixel} < ${uint(size)}) { ${then} }`;
+  }
+
+  /** Stores of vector v, `sum`, of a channel that begins at `at`. */
+  store(v: number, sum: string, residual: boolean): string {
+    const { spread } = this.p.columns;
+    const to = range(4).map((j) => `at + ${(4 * v + j) * spread}`);
+    if (this.whole) {
+      const place = `(${to[0]}) >> 2`;
+      const value = `activate(${sum}${residual ? ` + residual[${place}]` : ''})`;
+      return this.within(4 * v, `y[${place}] = ${value};`);
+    }
+    const more = residual ? ` + vec4f(${to.map((t) => `residual[${t}]`).join(', ')})` : '';
+    const each = to.map((t, j) => this.within(4 * v + j, `y[${t}] = value.${XYZW[j]};`));
+    return `{ let value = activate(${sum}${more}); ${each.join(' ')} }`;
+  }
+
   stores(residual: boolean): string[] {
-    const { rows, columns, m: channels } = this.p;
+    const { rows, columns, g: groups, m: channels } = this.p;
     const plane = uint(rows.output * columns.output);
-    const place = `(n * ${uint(this.p.g * channels)} + g * ${uint(channels)} + tile) * ${plane} + (qy * ${rows.spread} + ${rows.start}) * ${uint(columns.output)} + qx * ${columns.spread} + ${columns.start}`;
-    const each = range(this.t.vectors).flatMap((v) => {
-      const at = `at + ${4 * v * columns.spread}`;
-      if (this.whole) {
-        const sum = `v${v}${residual ? ` + residual[(${at}) >> 2]` : ''}`;
-        return [`if (qx + ${4 * v} < ${uint(columns.size)}) { y[(${at}) >> 2] = activate(${sum}); }`];
-      }
-      // One after the other: the text of an activation is long.
-      const to = `${at} + j * ${columns.spread}`;
-      const sum = `v${v}[j]${residual ? ` + residual[${to}]` : ''}`;
-      return [
-        `for (var j = 0u; j < min(4, ${uint(columns.size)} - min(qx + ${4 * v}, ${uint(columns.size)})); j++) { y[${to}] = activate(${sum}); }`,
-      ];
-    });
+    const first = `(n * ${uint(groups * channels)} + g * ${uint(channels)}) * ${plane} + (qy * ${rows.spread} + ${rows.start}) * ${uint(columns.output)} + qx * ${columns.spread} + ${columns.start}`;
     return [
-      `let place = ${place};`,
-      `for (var m = 0u; m < min(${this.t.channels}, ${uint(channels)} - tile); m++) {`,
-      ...pick('m', this.live, this.t.vectors),
-      `let at = place + m * ${plane};`,
-      ...each,
+      `let place = ${first};`,
+      `for (var k = 0u; k < ${Math.ceil(this.live / 4)}; k++) {`,
+      ...pickFour('k', this.live, this.t.vectors),
+      ...range(Math.min(4, this.live)).flatMap((i) => [
+        `{ let channel = tile + 4 * ${this.four('k')} + ${i};`,
+        `if (channel < ${uint(channels)}) { let at = place + channel * ${plane};`,
+        ...range(this.t.vectors).map((v) => this.store(v, `v${i}_${v}`, residual)),
+        '} }',
+      ]),
       '}',
     ];
   }
@@ -274,7 +303,7 @@ export function convShader(
   const size = groupOf(items);
   const plane = rows.input * columns.input;
   const wgsl = `
-${activationFunctionWgsl(e, text.whole ? 'vec4f' : 'f32')}
+${activationFunctionWgsl(e)}
 ${t.half ? UNPACK : ''}
 fn run(group: u32, local: u32) {
   let lane = local & 3;

@@ -7,7 +7,7 @@ import { type Buffer, reads, type Scratch, type WebgpuKernel, writes } from '../
 import type { Epilogue } from './conv-shape.ts';
 import { activationFunctionWgsl } from './elementwise-wgsl.ts';
 import { readsHalves, UNPACK } from './half-wgsl.ts';
-import { GROUP, offsets, pick, range, uint } from './wgsl.ts';
+import { GROUP, offsets, pickFour, range, uint } from './wgsl.ts';
 
 /** Strides in elements. */
 interface Operand {
@@ -120,7 +120,7 @@ fn run(group: u32, local: u32) {
     workgroupBarrier();
   }
   if (row >= ${uint(s.m)}) { return; }
-${stores(s, tile, SPREAD).join('\n')}
+${stores(s, tile, (four, i) => `4 * ${four} + ${i}`, SPREAD).join('\n')}
 }`;
   const args = [
     ...[
@@ -134,24 +134,32 @@ ${stores(s, tile, SPREAD).join('\n')}
   return { wgsl, workgroups: matrices * down * across, size: GROUP, args, macs };
 }
 
-/** Stores of the rows from `row` and the columns from `column` on, one vector every `spread` columns. */
+/**
+ * Stores of the rows from `row` and the columns from `column` on, one vector every `spread` columns.
+ * @param rowOf which of the rows the sums of number 4·four + i are of
+ */
 export function stores(
   s: ProductShape,
   t: { readonly rows: number; readonly vectors: number },
+  rowOf: (four: string, i: number) => string,
   spread = 4,
 ): string[] {
   const n = uint(s.n);
-  const each = range(t.vectors).map((v) => {
+  const store = (sum: string, v: number) => {
     const column = `column + ${spread * v}`;
-    if (s.n % 4 === 0) return `if (${column} < ${n}) { y[(at + ${spread * v}) >> 2] = activate(v${v}); }`;
-    return `{ let v = activate(v${v});
+    if (s.n % 4 === 0) return `if (${column} < ${n}) { y[(at + ${spread * v}) >> 2] = activate(${sum}); }`;
+    return `{ let v = activate(${sum});
 for (var j = 0u; j < min(4, ${n} - min(${column}, ${n})); j++) { y[at + ${spread * v} + j] = v[j]; } }`;
-  });
+  };
   return [
-    `for (var i = 0u; i < min(${t.rows}, ${uint(s.m)} - row); i++) {`,
-    ...pick('i', t.rows, t.vectors),
-    `let at = z * ${uint(s.m * s.n)} + (row + i) * ${n} + column;`,
-    ...each,
+    `for (var four = 0u; four < ${Math.ceil(t.rows / 4)}; four++) {`,
+    ...pickFour('four', t.rows, t.vectors),
+    ...range(Math.min(4, t.rows)).flatMap((i) => [
+      `{ let r = row + ${rowOf('four', i)};`,
+      `if (r < ${uint(s.m)}) { let at = z * ${uint(s.m * s.n)} + r * ${n} + column;`,
+      ...range(t.vectors).map((v) => store(`v${i}_${v}`, v)),
+      '} }',
+    ]),
     '}',
   ];
 }

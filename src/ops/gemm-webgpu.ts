@@ -1,7 +1,8 @@
 /**
  * The shader of matrix products: an invocation keeps a tile of the result in registers and reads both operands from
  * memory, by vectors of four where their layout allows it. In a subgroup of four, neighbours are beside each other in
- * a row of tiles and share what they load of A.
+ * a row of tiles and share what they load of A: each begins with the rows that it loaded and swaps with the others, so
+ * that sums of number i belong to other rows in every lane.
  */
 import { sizeOf } from '../core/tensor.ts';
 import {
@@ -18,7 +19,7 @@ import type { Epilogue } from './conv-shape.ts';
 import { activationFunctionWgsl } from './elementwise-wgsl.ts';
 import { type ProductShape, stores, tiledShader } from './gemm-tiled-webgpu.ts';
 import { halved, readsHalves, UNPACK } from './half-wgsl.ts';
-import { evenTile, groupOf, offsets, range, uint, vectors, XYZW } from './wgsl.ts';
+import { evenTile, fromLane, groupOf, offsets, range, uint, vectors, XYZW } from './wgsl.ts';
 
 interface Tile {
   readonly rows: number;
@@ -26,12 +27,24 @@ interface Tile {
   readonly vectors: number;
   /** Whether the lanes of a subgroup share rows of A. */
   readonly shared: boolean;
+  /** Rows that a lane loads at once, where it swaps with the others; 0 where it tells all, or shares none. */
+  readonly swapped: 0 | 1 | 4;
 }
 
-function tileOf({ m, n }: ProductShape, gpu: GpuTraits): Tile {
+function tileOf({ m, n }: ProductShape, a: Layout, gpu: GpuTraits): Tile {
   const shared = gpu.subgroup === 4 && m >= 4;
-  return { rows: evenTile(m, shared ? 32 : 8), vectors: n > 16 ? 2 : 1, shared };
+  const rows = evenTile(m, shared ? 32 : 8);
+  const swapped = !shared ? 0 : a !== 'across' ? 1 : rows % 16 ? 0 : 4;
+  return { rows, vectors: n > 16 ? 2 : 1, shared, swapped };
 }
+
+/** Which row of its tile a lane's sums of number 4·four + i are of. */
+const rowOf = ({ swapped }: Tile, four: string, i: number): string =>
+  swapped === 1
+    ? `4 * ${four} + (lane ^ ${i})`
+    : swapped
+      ? `16 * (${four} >> 2) + 4 * (lane ^ (${four} & 3)) + ${i}`
+      : `4 * ${four} + ${i}`;
 
 /** Sizes from which tiles of workgroups are filled well enough. */
 const TILED = 32;
@@ -48,8 +61,10 @@ function layoutOf(kStride: number, otherStride: number, batch: readonly number[]
 /** Statements that load A: `a{row}_{step}` for `steps` values of k from the offset `pa`, rows `r{i}`. */
 function loadA(s: ProductShape, t: Tile, layout: Layout, steps: number): string[] {
   const name = (row: number, step: number) => `a${row}_${step}`;
+  const said = (value: string, lane: number) =>
+    t.swapped ? fromLane(value, lane) : t.shared ? `subgroupBroadcast(${value}, ${lane}u)` : value;
   const own = (row: number, step: number, value: string, lane: number) =>
-    `let ${name(row, step)} = ${t.shared ? `subgroupBroadcast(${value}, ${lane}u)` : value};`;
+    `let ${name(row, step)} = ${said(value, lane)};`;
   const loads: string[] = [];
   const lines: string[] = [];
   // One load for a row, or for four rows of which each lane has one.
@@ -134,8 +149,8 @@ export function gemmShader(
 ): WebgpuKernel {
   const { dims, a: az, b: bz } = s.batch ?? { dims: [], a: [], b: [] };
   if (gpu.subgroup !== 4 && Math.min(s.m, s.n, s.k) >= TILED) return tiledShader(a, b, bias, y, s, e);
-  const t = tileOf(s, gpu);
   const aLayout = layoutOf(s.a.column, s.a.row, az);
+  const t = tileOf(s, aLayout, gpu);
   const bLayout = layoutOf(s.b.row, s.b.column, bz);
   const matrices = sizeOf(dims);
   const rowTiles = Math.ceil(s.m / t.rows);
@@ -162,7 +177,7 @@ ${step(4)}
   }
   ${s.k % 4 ? `{ let k = ${uint(whole)};\n${step(s.k % 4)} }` : ''}
   if (group * ${size}u + local > item) { return; }
-${stores(s, t).join('\n')}
+${stores(s, t, (four, i) => rowOf(t, four, i)).join('\n')}
 }`;
   const args = [
     operand('a', a, aLayout),

@@ -36,20 +36,26 @@ export function float(value: number): string {
 }
 
 /**
- * Statements that declare `v0`, `v1`, … with the values of `s{row}_0`, `s{row}_1`, …: registers by a number that is
+ * Statements that declare `v{i}_{vector}` with the values of `s{4·four + i}_{vector}`: registers by a number that is
  * only known at run time, so that what is done with all of them is a loop and the text stays short.
+ * @param rows how many there are; beyond the last one is any of them
  */
-export const pick = (row: string, rows: number, vectors: number): string[] => [
-  ...range(vectors).map((v) => `var v${v} = s0_${v};`),
-  `switch (${row}) {`,
-  ...range(rows - 1).map(
-    (r) =>
-      `case ${r + 1}u: { ${range(vectors)
-        .map((v) => `v${v} = s${r + 1}_${v};`)
-        .join(' ')} }`,
-  ),
-  'default: {} }',
-];
+export const pickFour = (four: string, rows: number, vectors: number): string[] => {
+  const all = (then: (i: number, v: number) => string) =>
+    range(Math.min(4, rows)).flatMap((i) => range(vectors).map((v) => then(i, v)));
+  const copies = (k: number) =>
+    all((i, v) => (4 * k + i < rows ? `v${i}_${v} = s${4 * k + i}_${v};` : '')).join(' ');
+  return [
+    ...all((i, v) => `var v${i}_${v} = s${i}_${v};`),
+    `switch (${four}) {`,
+    ...range(Math.ceil(rows / 4) - 1).map((k) => `case ${k + 1}u: { ${copies(k + 1)} }`),
+    'default: {} }',
+  ];
+};
+
+/** What lane `lane ^ step` of a subgroup of four has: a rearrangement, cheaper than telling all. */
+export const fromLane = (value: string, step: number): string =>
+  step ? `quadSwap${['X', 'Y', 'Diagonal'][step - 1]}(${value})` : value;
 
 /** A u32 literal; negative numbers wrap, so that sums with them come out right. */
 export const uint = (value: number): string => `${value >>> 0}u`;
