@@ -21,6 +21,8 @@ const MOST_RUNS = 400;
 /** A program that takes longer than this is measured in the first two rounds only. */
 const SLOW_MS = 4000;
 const PROFILES = 9;
+/** Training steps whose losses are checked: as many as `test/bench/models.ts` has expected values of. */
+const STEPS = 2;
 
 export const median = (values) => {
   const sorted = [...values].sort((a, b) => a - b);
@@ -46,7 +48,7 @@ export class Page {
     page.browser = await chromium.launch({ executablePath: chromiumPath, args });
     page.version = page.browser.version();
     page.page = await page.browser.newPage();
-    await page.page.goto(`${address}/index.html?${new URLSearchParams(options)}`);
+    await page.page.goto(`${address}/index.html?${new URLSearchParams({ ...options, steps: STEPS })}`);
     await page.page.waitForFunction('window.bench');
     return page;
   }

@@ -28,6 +28,7 @@ const USAGE = `npm run bench -- [options]
   --rounds N          rounds a case, default 7
   --budget MS         for each contestant in a round, default 250
   --cold N            cold starts of each on wasm, default 5; 0: none
+  --timeout S         for an answer of a contestant, default 600: checks, warm-up, or its runs of a round
   --peers FOLDER      where the peers are installed, default build/bench-peers
   --install-peers     installs them there from npm first
   --out FILE          JSON, default build/bench/results.json
@@ -45,6 +46,7 @@ function options() {
         rounds: text('7'),
         budget: text('250'),
         cold: text('5'),
+        timeout: text('600'),
         peers: text(PEERS),
         'install-peers': { type: 'boolean' },
         out: text(`${root}build/bench/results.json`),
@@ -52,7 +54,7 @@ function options() {
         help: { type: 'boolean' },
       },
     });
-    for (const name of ['rounds', 'budget', 'cold']) {
+    for (const name of ['rounds', 'budget', 'cold', 'timeout']) {
       const n = Number(values[name]);
       const least = name === 'cold' ? 0 : 1;
       if (!(Number.isInteger(n) && n >= least))
@@ -152,7 +154,8 @@ const { cases: all } = JSON.parse(readFileSync(`${MODELS}/index.json`, 'utf8'));
 const cases = choose(all, values.cases);
 const names = chooseContestants(values.contestants, peers, values.backend);
 const settings = {
-  ...{ names, rounds: values.rounds, budget: values.budget, coldRuns: values.cold, timeout: 600_000 },
+  ...{ names, rounds: values.rounds, budget: values.budget, coldRuns: values.cold },
+  timeout: 1000 * values.timeout,
   chromiumPath: await findChromium(),
   adapter: values.adapter,
 };

@@ -1,7 +1,8 @@
 // The benchmark's page: index.html?adapter=ours|tfjs|ort|jax|peak&…, the rest are the adapter's options. An adapter is
 //   export default async (options) => ({ setup(): info, prepare(case, asset): { run, check, profile?, dispose } })
 // run: kind "micro": the result is computed, not read; "infer": logits read; "train": one step, loss read.
-// check: 64 evenly spaced values of the output (NCHW), or the losses of the first steps, before any other run.
+// check: 64 evenly spaced values of the output (NCHW), or the losses of the first steps (option "steps"), before any
+// other run.
 const query = Object.fromEntries(new URL(location.href).searchParams);
 const adapters = {
   ours: '/ours/bench-adapter.js',

@@ -125,7 +125,7 @@ export default async function create(options) {
       run: step,
       async check() {
         const losses = [];
-        for (let i = 0; i < 4; i++) losses.push(await step());
+        for (let i = 0; i < Number(options.steps); i++) losses.push(await step());
         return losses;
       },
       dispose() {

@@ -4,7 +4,7 @@ import { inputsOf, oneHot, permute, sample, script } from './util.js';
 
 const NM = '/nm/@tensorflow/';
 
-export default async function create({ threads, training, backend = 'wasm' }) {
+export default async function create({ threads, training, steps, backend = 'wasm' }) {
   const onGpu = backend === 'webgpu';
   // The core alone has no gradients; inference does without the rest.
   await script(
@@ -155,7 +155,7 @@ export default async function create({ threads, training, backend = 'wasm' }) {
       run: step,
       async check() {
         const losses = [];
-        for (let i = 0; i < 4; i++) losses.push(await step());
+        for (let i = 0; i < Number(steps); i++) losses.push(await step());
         return losses;
       },
       dispose() {
