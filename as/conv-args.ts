@@ -166,8 +166,8 @@ export const enum WinogradGradArgs {
 /** First words as `ConvArgs`. */
 export const enum ConvDirectArgs {
   ROWS = 112,
-  /** 1: rows are copied once for each tap of a row, so that pixels run from row to row. */
-  SHIFTED = 116,
+  /** A `DirectInput`. */
+  INPUT = 116,
 }
 
 /** First words as `ConvArgs`; A is the buffer of partial sums, SPLITS of them. */

@@ -4,7 +4,8 @@
  */
 import { binary, unary, unaryGrad } from "./elementwise";
 import { conv, convGather, convPad } from "./conv";
-import { convDirect, convDirectGrad } from "./conv-direct";
+import { convDirect } from "./conv-direct";
+import { convDirectGrad } from "./conv-direct-grad";
 import { depthwise, depthwiseGrad } from "./depthwise";
 import { convFilterGrad, convScatter, sumPartials } from "./conv-grad";
 import { copy, fill } from "./copy";

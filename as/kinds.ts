@@ -76,3 +76,13 @@ export const enum Cast {
   F32_TO_BOOL = 2,
   I32_TO_BOOL = 3,
 }
+
+/** How CONV_DIRECT reads its input. */
+export const enum DirectInput {
+  /** From padded rows, row by row. */
+  ROWS = 0,
+  /** From rows that are copied once for each of their taps, so that pixels run from row to row. */
+  SHIFTED = 1,
+  /** Where it is: 1×1, nothing padded. */
+  IN_PLACE = 2,
+}

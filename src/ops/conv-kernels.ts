@@ -209,7 +209,7 @@ export function convKernels(
   e: ConvEpilogue,
   limit = SLAB_BYTES,
 ): WasmKernel[] {
-  const s = flattened(s0);
+  const s = directTiling(s0) ? s0 : flattened(s0);
   const taps = s.kh * s.kw;
   const k = s.c * taps;
   if (isLinear(s)) return linearKernels(x, w, bias, y, { m: s.n, n: s.m, k }, e);
@@ -259,7 +259,8 @@ export function convTransposeKernels(
   }
   if (s.sh * s.sw === 1 && s.h * s.w <= 1.25 * s.oh * s.ow) {
     const padding = { pt: s.dh * (s.kh - 1) - s.pt, pl: s.dw * (s.kw - 1) - s.pl };
-    const back = { ...s, c: s.m, h: s.oh, w: s.ow, m: s.c, oh: s.h, ow: s.w, ...padding };
+    const back0 = { ...s0, c: s.m, h: s0.oh, w: s0.ow, m: s.c, oh: s0.h, ow: s0.w, ...padding };
+    const back = directTiling(back0) ? back0 : flattened(back0);
     const rows = s.c === 1 ? depthwiseRows(back) : null;
     if (rows) return [depthwiseKernel(y, w, bias, x, back, e, rows, true)];
     const size = winogradSize(back, isStatic(w));

@@ -1,10 +1,11 @@
 /** Convolution between few channels, without gathering: which shapes get it and how it is cut (as/conv-direct.ts). */
+import { DirectInput } from '../../as/kinds.ts';
 import { Opcode } from '../../as/protocol.ts';
 import { type Buffer, i32, read, type WasmKernel, write } from '../ir/kernel.ts';
 import { type ConvEpilogue, type ConvGeometry, convArgs } from './conv-shape.ts';
-import { evenBlock, tileMacs } from './gemm-kernels.ts';
+import { evenBlock, PANEL_ROWS, panelCount, tileMacs } from './gemm-kernels.ts';
 
-/** Padded rows of a tile, and of a step of the filter gradient, are to stay in the first-level cache. */
+/** Padded rows of a step of the filter gradient are to stay in the first-level cache. */
 const CACHE_BYTES = 32768;
 
 const isDirect = (s: ConvGeometry): boolean => s.sh * s.sw === 1 && s.kh * s.kw > 1;
@@ -81,28 +82,52 @@ function rowsFor(oh: number, most: number, limit: number, bytes: (rows: number) 
 export interface DirectTiling {
   /** Rows of a tile. */
   readonly rows: number;
-  /** Whether rows are copied once for each tap of a row: pixels then run from row to row and leave no lanes idle. */
-  readonly shifted: boolean;
+  readonly input: DirectInput;
+}
+
+/** Bytes of what a tile reads at most: panels of weights are in the first-level cache, these in the second. */
+const INPUT_BYTES = 131072;
+/** Channels beyond which gathering is as fast. */
+const FEW = 32;
+
+/** Pixels of a block of as many rows as the panels of m rows have (as/conv-direct.ts). */
+function blockWidth(m: number): number {
+  const rows = Math.ceil(m / panelCount(m, PANEL_ROWS));
+  return rows > 3 ? 8 : rows > 2 ? 12 : 16;
 }
 
 /** Cycles of a row of a tile, roughly: two products of four lanes or two thirds of a copy in one. */
-function directCost(s: ConvGeometry, { rows, shifted }: DirectTiling): number {
-  const quads = s.ow / 4;
-  const products = s.m * s.c * s.kh * s.kw * rows * (shifted ? quads : Math.ceil(quads));
-  const copies = s.c * (rows + (s.kh - 1) * s.dh) * Math.ceil(quads) * (shifted ? s.kw : 1);
+function directCost(s: ConvGeometry, { rows, input }: DirectTiling): number {
+  const block = blockWidth(s.m);
+  const blocks =
+    input === DirectInput.ROWS ? rows * Math.ceil(s.ow / block) : Math.ceil((rows * s.ow) / block);
+  const products = (s.m * s.c * s.kh * s.kw * blocks * block) / 4;
+  const copies = s.c * (rows + (s.kh - 1) * s.dh) * Math.ceil(s.ow / 4) * [1, s.kw, 0][input];
   return (products / 2 + 1.5 * copies) / rows;
 }
 
-/** Null where gathering is faster: the more output channels, the more share what is gathered. */
+/**
+ * Null where gathering is as fast: the more output channels, the more share what is gathered. Of 1×1 convolutions few input
+ * channels are not worth it, either.
+ */
 export function directTiling(s: ConvGeometry): DirectTiling | null {
-  if (!isDirect(s) || s.m > (s.kw >= 5 ? 16 : 8)) return null;
-  const perRow = s.m * s.c * s.kh * s.kw * s.ow;
+  const taps = s.kh * s.kw;
+  if (s.sh * s.sw !== 1 || (taps > 1 ? s.m : Math.min(s.c, s.m)) > FEW) return null;
+  const perRow = s.m * s.c * taps * s.ow;
   const most = evenBlock(s.oh, tileMacs(s.n * s.g * s.oh * perRow) / perRow, 1);
-  const shiftedBytes = (rows: number) => 4 * s.c * s.kw * (rows + (s.kh - 1) * s.dh) * s.ow;
-  const tilings = [false, true].flatMap((shifted) => {
-    const bytes = shifted ? shiftedBytes : (rows: number) => inputBytes(s, rows);
-    const rows = rowsFor(s.oh, most, CACHE_BYTES, bytes);
-    return rows ? [{ rows, shifted }] : [];
+  const lines = (rows: number) => rows + (s.kh - 1) * s.dh;
+  const bytes: Record<DirectInput, (rows: number) => number> = {
+    [DirectInput.ROWS]: (rows) => inputBytes(s, rows),
+    [DirectInput.SHIFTED]: (rows) => 4 * s.c * s.kw * lines(rows) * s.ow,
+    [DirectInput.IN_PLACE]: (rows) => 4 * s.c * rows * s.ow,
+  };
+  const inPlace = taps === 1 && s.h === s.oh && s.w === s.ow && s.pt === 0 && s.pl === 0;
+  const inputs = inPlace ? [DirectInput.IN_PLACE, DirectInput.ROWS] : [DirectInput.ROWS, DirectInput.SHIFTED];
+  const tilings = inputs.flatMap((input) => {
+    const rows = rowsFor(s.oh, most, INPUT_BYTES, bytes[input]);
+    // A block that does not fit into the pixels of a tile would read behind the end of x.
+    if (!rows || (input === DirectInput.IN_PLACE && (((s.oh - 1) % rows) + 1) * s.ow < 16)) return [];
+    return [{ rows, input }];
   });
   return tilings.sort((a, b) => directCost(s, a) - directCost(s, b))[0] ?? null;
 }
@@ -115,17 +140,9 @@ export function directKernel(
   y: Buffer,
   s: ConvGeometry,
   e: ConvEpilogue,
-  { rows, shifted }: DirectTiling,
+  { rows, input }: DirectTiling,
 ): WasmKernel {
-  const args = [
-    read(x),
-    read(packed),
-    read(bias),
-    write(y),
-    ...convArgs(s, e),
-    i32(rows),
-    i32(shifted ? 1 : 0),
-  ];
+  const args = [read(x), read(packed), read(bias), write(y), ...convArgs(s, e), i32(rows), i32(input)];
   return { opcode: Opcode.CONV_DIRECT, tiles: s.n * s.g * Math.ceil(s.oh / rows), args };
 }
 

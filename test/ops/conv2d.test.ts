@@ -68,8 +68,17 @@ const cases: Case[] = [
   ['LeNet-5 C3', [9, 6, 14, 14], [16, 6, 5, 5]],
   ['LeNet-5 C5', [64, 16, 5, 5], [120, 16, 5, 5]],
   ['small maps of many images', [37, 3, 4, 4], [5, 3, 3, 3], { padding: 1 }],
-  ['K in several blocks', [1, 70, 6, 6], [5, 70, 3, 3], { padding: 1 }],
-  ['a kernel of more than one block', [1, 2, 22, 23], [3, 2, 19, 19], { padding: 3 }],
+  ['few channels, rows of one block', [2, 20, 8, 8], [13, 20, 3, 3], { padding: 1 }],
+  ['few channels, less than a block', [3, 9, 2, 3], [17, 9, 1, 3], { padding: [0, 1] }],
+  ['few channels, 1×7 by rows that end in a block', [3, 10, 15, 15], [20, 10, 1, 7], { padding: [0, 3] }],
+  ['few channels, 7×1, cut into tiles', [1, 12, 33, 17], [9, 12, 7, 1], { padding: [3, 0] }],
+  ['pointwise, few channels', [5, 24, 15, 15], [13, 24, 1, 1]],
+  ['pointwise, few input channels', [3, 4, 7, 7], [70, 4, 1, 1]],
+  ['pointwise, last tile less than a block', [1, 200, 13, 5], [27, 200, 1, 1]],
+  ['pointwise in groups', [2, 12, 6, 5], [10, 6, 1, 1], { groups: 2 }],
+  ['K in several blocks', [1, 70, 4, 6], [33, 70, 3, 2], { padding: 1 }],
+  ['a kernel of more than one block', [1, 1, 19, 20], [33, 1, 19, 19], { padding: 1 }],
+  ['a kernel of more than a block, few channels', [1, 2, 22, 23], [3, 2, 19, 19], { padding: 3 }],
   ['many output channels', [1, 4, 5, 5], [300, 4, 3, 3], { padding: 1 }],
   ['shared patches', [1, 40, 9, 9], [300, 40, 3, 3], { stride: 2, padding: 1 }],
   ['shared patches in groups', [3, 96, 6, 5], [402, 48, 1, 1], { stride: 2, groups: 2 }],
@@ -172,13 +181,13 @@ function limited<A extends ConvAttrs>(op: OpDef<A>, limit: number): OpDef<A> {
 }
 
 describe('padded rows that do not fit into scratch', () => {
-  const attrs: ConvAttrs = { stride: [1, 1], padding: [1, 1, 1, 1], dilation: [1, 1], groups: 1 };
+  const attrs: ConvAttrs = { stride: [1, 1], padding: [1, 1, 1, 0], dilation: [1, 1], groups: 1 };
   const [x, w, dy] = [
-    randomTensor('x', [5, 9, 12, 13]),
-    randomTensor('w', [40, 9, 3, 3]),
-    randomTensor('dy', [5, 40, 12, 13]),
+    randomTensor('x', [3, 34, 6, 7]),
+    randomTensor('w', [40, 34, 3, 2]),
+    randomTensor('dy', [3, 40, 6, 7]),
   ];
-  for (const limit of [0, 3000, 8000, 30000]) {
+  for (const limit of [0, 800, 3000, 12000]) {
     it(`${limit} bytes`, async () => {
       const same = { step: 0 };
       await checkOp({
@@ -187,12 +196,12 @@ describe('padded rows that do not fit into scratch', () => {
         ...same,
       });
       await checkOp({
-        build: ([a, b]) => apply1(limited(conv2dFilterGradOp, limit), [a, b], { ...attrs, kernel: [3, 3] }),
+        build: ([a, b]) => apply1(limited(conv2dFilterGradOp, limit), [a, b], { ...attrs, kernel: [3, 2] }),
         inputs: [x, dy],
         ...same,
       });
       await checkOp({
-        build: ([a, b]) => apply1(limited(conv2dInputGradOp, limit), [a, b], { ...attrs, size: [12, 13] }),
+        build: ([a, b]) => apply1(limited(conv2dInputGradOp, limit), [a, b], { ...attrs, size: [6, 7] }),
         inputs: [dy, w],
         ...same,
       });
