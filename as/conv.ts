@@ -9,7 +9,7 @@ import { copyStrip, gemmPanels } from './gemm';
 import {
   c, dh, dw, h, kh, kw, loadGeometry, m, n, oh, ow, pixels, pl, pt, sh, sw, taps, w, xImage, xPlane, yImage, yPlane,
 } from './geometry';
-import { MR, panelCount, panelStart } from './pack';
+import { MR, panelCount, panelStart, transpose4 } from './pack';
 import { ConvArgs, ConvPadArgs } from './conv-args';
 import { Activation } from './kinds';
 import { addRange, copy, fill } from './simd';
@@ -54,8 +54,17 @@ function gatherAs(
   let line = channel + ky * yStep;
   while (depth > 0) {
     let at = line + kx * xStep;
-    const end = to + (min(kw - kx, depth) << 5);
+    const run = min(kw - kx, depth), end = to + (run << 5);
     depth -= kw - kx;
+    if (layout == SCATTERED && xStep == 4 && run >= 4) {
+      // Neighbours in memory: four rows at a time. The last four end with the run, and repeat some of those before.
+      for (let i = 0; i < run; i += 4) {
+        const k = min(i, run - 4), from = at + (k << 2), rows = to + (k << 5);
+        transpose4(rows, from + o0, from + o1, from + o2, from + o3);
+        transpose4(rows + 16, from + o4, from + o5, from + o6, from + o7);
+      }
+      to = end;
+    }
     for (; to < end; to += 32, at += xStep) {
       if (layout == ADJACENT) {
         v128.store(to, v128.load(at));

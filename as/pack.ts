@@ -134,8 +134,9 @@ export function packColumns(to: usize, from: usize, k: i32, n: i32, rowStep: usi
   } else {
     if (rowStep == 4) {
       for (; k >= 4; k -= 4, to += 128, from += 16) {
-        transpose4(to, from, columnStep);
-        transpose4(to + 16, from + 4 * columnStep, columnStep);
+        transpose4(to, from, from + columnStep, from + 2 * columnStep, from + 3 * columnStep);
+        const next = from + 4 * columnStep;
+        transpose4(to + 16, next, next + columnStep, next + 2 * columnStep, next + 3 * columnStep);
       }
     }
     for (; k > 0; k--, to += 32, from += rowStep) {
@@ -160,12 +161,11 @@ export function packTwo(to: usize, from: usize, k: i32, n: i32, rowStep: usize, 
   }
 }
 
-/** Four rows of four floats, `step` apart, to four columns 32 bytes apart. */
+/** Four rows of four floats to four columns 32 bytes apart. */
 // @ts-ignore: decorator
 @inline
-function transpose4(to: usize, from: usize, step: usize): void {
-  const a = v128.load(from), b = v128.load(from + step);
-  const c = v128.load(from + 2 * step), d = v128.load(from + 3 * step);
+export function transpose4(to: usize, row0: usize, row1: usize, row2: usize, row3: usize): void {
+  const a = v128.load(row0), b = v128.load(row1), c = v128.load(row2), d = v128.load(row3);
   const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
   const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
   v128.store(to, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5));
