@@ -23,6 +23,8 @@ export interface ReadAmount {
   readonly text: string;
   /** The sum with the grouping it is written in; null where the signs make no sum or no grouping. */
   readonly value: string | null;
+  /** Whether the separators stand as a grouping has them. */
+  readonly regular: boolean;
   readonly confidence: number;
   readonly accepted: boolean;
   readonly marks: readonly ReadDigit[];

@@ -63,7 +63,7 @@ function Amount({ amount }: { amount: ReadAmount }) {
       >
         {shown}
       </p>
-      <p role="status">{amount.accepted ? words.sure(percent(amount.confidence)) : words.unsure}</p>
+      <p role="status">{verdict(amount)}</p>
       <ul class="marks" aria-label={words.digits}>
         {amount.marks.map((m, i) => (
           <li key={i} data-sure={m.sure}>
@@ -74,6 +74,12 @@ function Amount({ amount }: { amount: ReadAmount }) {
       </ul>
     </>
   );
+}
+
+function verdict({ accepted, confidence, marks, regular }: ReadAmount): string {
+  const words = text.value;
+  if (accepted) return words.sure(percent(confidence));
+  return !regular && marks.every(({ sure }) => sure) ? words.unsureSigns : words.unsure;
 }
 
 const WRITTEN = '[0-9][0-9.,\\/=*\\-]*';

@@ -28,7 +28,7 @@ export interface LinesOptions {
 export const WIDTHS: readonly number[] = [96, 128, 192, 256, 384];
 
 /** Parts of real lines, of lines composed of single digits, and of synthetic ones. */
-export const SHARES = [0.5, 0.3, 0.2] as const;
+export const SHARES = [0.45, 0.3, 0.25] as const;
 
 /** Batches made ahead. */
 const AHEAD = 3;
@@ -77,7 +77,7 @@ function realLines(amounts: readonly Amount[]): LineMaker {
     const any = () => amounts[random.below(amounts.length)];
     let made: BoxedLine = any();
     const parts = random.uniform();
-    for (let n = parts < 0.55 ? 1 : parts < 0.85 ? 2 : 3; n > 1; n--)
+    for (let n = parts < 0.45 ? 1 : parts < 0.8 ? 2 : 3; n > 1; n--)
       made = splice(made, any(), random) ?? made;
     return { line: made.line, digits: made.digits, text: null };
   };

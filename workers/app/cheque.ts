@@ -197,6 +197,7 @@ function amountOf({ reading, amount, places, found }: Found): ReadAmount {
     digits: reading.digits,
     text: reading.text,
     // Separators that make no grouping are shown as they are written, for the user to judge.
+    regular: amount?.regular === true,
     value: amount?.regular ? formatAmount(amount.minor, amount.groupings[0]!) : null,
     confidence: reading.confidence,
     accepted: reading.accepted && amount?.regular !== false,

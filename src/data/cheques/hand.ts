@@ -25,6 +25,19 @@ export interface Hand {
   readonly joining: number;
   /** How likely the pen skips within a digit. */
   readonly skipping: number;
+  /** How zeros in a row are written in one stroke; null where each is written on its own. */
+  readonly chain: Chain | null;
+}
+
+/** Loops from top to top, one linked to the next. */
+interface Chain {
+  /** How far from its top each loop begins and ends, radians: 0 closed, 1 like a u; below 0 the ends overlap. */
+  readonly opening: number;
+  /** Half the width of a loop by half its height. */
+  readonly aspect: number;
+  /** From loop to loop, in heights of a zero, and how far the link hangs down. */
+  readonly link: number;
+  readonly sag: number;
 }
 
 export function drawHand(random: Random): Hand {
@@ -43,8 +56,19 @@ export function drawHand(random: Random): Hand {
     slope: 0.03 * random.normal(),
     joining: joins < 0.5 ? 0 : joins < 0.85 ? 0.12 : 0.5,
     skipping: random.uniform() < 0.15 ? 0.25 : 0.02,
+    chain: drawChain(random.at('chain')),
   };
 }
+
+const drawChain = (random: Random): Chain | null =>
+  random.uniform() < 0.65
+    ? null
+    : {
+        opening: random.between(-0.4, 0.9),
+        aspect: random.between(0.55, 1.1),
+        link: random.between(0, 0.5),
+        sag: random.between(-0.1, 0.3),
+      };
 
 /** One digit's place, [x0, x1) × [y0, y1). */
 export interface DigitBox {
@@ -110,6 +134,13 @@ export function writeLine(text: string, hand: Hand, random: Random): Line {
       joined = false;
       continue;
     }
+    const zeros = /^0*/.exec(text.slice(i))![0].length;
+    if (hand.chain && zeros > 1) {
+      boxes.push(...writeChain(pen, hand.chain, zeros, base, hand, random.at('chain', i)));
+      joined = false;
+      i += zeros - 1;
+      continue;
+    }
     boxes.push(writeDigit(pen, desk, Number(c), base, joined, hand, random));
     const next = text[i + 1];
     joined = next !== undefined && next >= '0' && next <= '9' && random.uniform() < hand.joining;
@@ -153,6 +184,51 @@ function writeDigit(
   return { digit, x0: x0 + dx, y0: y0 + dy, x1: x1 + dx, y1: base };
 }
 
+/** Steps of a loop of a chain, and of a link. */
+const [LOOP_STEPS, LINK_STEPS] = [20, 4];
+
+/** `count` zeros in a row without lifting the pen, each counterclockwise from its top. */
+function writeChain(
+  pen: Pen,
+  chain: Chain,
+  count: number,
+  base: number,
+  hand: Hand,
+  random: Random,
+): DigitBox[] {
+  const { line } = pen;
+  const boxes: DigitBox[] = [];
+  const about = (value: number): number => value * (1 + hand.sizeSpread * random.normal());
+  const put = (x: number, y: number, free = false): void =>
+    append(line, x - hand.shear * (y - base), y, hand.radius, free, 1);
+  let left = pen.cursor + Math.max(0, hand.spacing + 0.06 * random.normal());
+  for (let k = 0; k < count; k++) {
+    const ry = 0.5 * about(hand.zeroSize);
+    const rx = about(ry * hand.aspect * chain.aspect);
+    const [cx, cy] = [left + rx, base - ry + 0.04 * random.normal()];
+    const [from, to] = [chain.opening, 2 * Math.PI - chain.opening].map((a) => a + 0.3 * random.normal());
+    for (let i = 0; i <= LOOP_STEPS; i++) {
+      const angle = from! + ((to! - from!) * i) / LOOP_STEPS;
+      const [x, y] = [cx - rx * Math.sin(angle), cy - ry * Math.cos(angle)];
+      if (i === 0 && k > 0) putLink(x, y);
+      put(x, y, i === 0 && k === 0);
+    }
+    boxes.push({ digit: 0, ...extent(line, line.length - LOOP_STEPS - 1) });
+    pen.cursor = cx + rx;
+    left = pen.cursor + Math.max(0, about(chain.link)) * hand.zeroSize - 0.1 * rx;
+  }
+  return boxes;
+
+  function putLink(x: number, y: number): void {
+    const [before, level] = [line.length - 1, line.y[line.length - 1]!];
+    const start = line.x[before]! + hand.shear * (level - base);
+    for (let i = 1; i < LINK_STEPS; i++) {
+      const t = i / LINK_STEPS;
+      put(start + t * (x - start), level + t * (y - level) + chain.sag * hand.zeroSize * t * (1 - t));
+    }
+  }
+}
+
 /** People write a digit in one way mostly. */
 function habit(digit: number, hand: Hand, random: Random): Glyph {
   const glyphs = GLYPHS[digit] as readonly Glyph[];
@@ -175,9 +251,10 @@ function shape(trace: Trace, size: number, aspect: number, shear: number): void 
   }
 }
 
-function extent(trace: Trace): { x0: number; x1: number; y0: number; y1: number } {
+/** Of the points from `first` on. */
+function extent(trace: Trace, first = 0): { x0: number; x1: number; y0: number; y1: number } {
   let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
-  for (let i = 0; i < trace.length; i++) {
+  for (let i = first; i < trace.length; i++) {
     x0 = Math.min(x0, trace.x[i] as number);
     x1 = Math.max(x1, trace.x[i] as number);
     y0 = Math.min(y0, trace.y[i] as number);

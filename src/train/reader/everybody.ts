@@ -2,6 +2,8 @@
 import type { Random } from '../../core/random.ts';
 import { syntheticAmount } from '../../data/cheques/amount.ts';
 import { syntheticDigits } from '../../data/digits.ts';
+import { cleanLine } from '../../vision/cheque/line.ts';
+import { insideOf } from '../../vision/reader/cheque.ts';
 import { prepareLine } from '../../vision/reader/line.ts';
 import { composeLine, digitSource, newDesk, type WrittenLine } from './compose.ts';
 import type { LineMaker } from './stream.ts';
@@ -9,10 +11,15 @@ import type { LineMaker } from './stream.ts';
 /** Single digits that lines are composed of. */
 const DIGITS = 2000;
 
+/** Share of the framed lines whose frame is known and taken off, as on whole cheques. */
+const KNOWN_FRAMES = 0.7;
+
 /** A synthetic amount, its background taken off as the reader does. */
 export function syntheticLine(sequence: number, random: Random): WrittenLine {
-  const { image, digits, text } = syntheticAmount(sequence, random.below(2 ** 24));
-  return { line: prepareLine(image), digits, text: text.replaceAll(' ', '') };
+  const { image, digits, text, frame } = syntheticAmount(sequence, random.below(2 ** 24));
+  const isKnown = frame !== null && random.uniform() < KNOWN_FRAMES;
+  const line = isKnown ? prepareLine(cleanLine(image, frame), insideOf(frame)) : prepareLine(image);
+  return { line, digits, text: text.replaceAll(' ', '') };
 }
 
 /** Synthetic amounts and lines composed of synthetic digits, as many of each. */

@@ -27,6 +27,16 @@ const LEAST_INK = 0.01;
 /** Sides and lines meet within this many pixels. */
 const SLACK = 5;
 
+/** How much darker each pixel is than what is beside it, across a line that would run through it. */
+interface Darkness {
+  /** Running sums: entry p + along is the sum of p and of the pixels before it on its line; 0 near the border. */
+  readonly sums: Int32Array;
+  /** Pixels on a line, how far apart they are in memory, and how far apart lines are. */
+  readonly count: number;
+  readonly along: number;
+  readonly across: number;
+}
+
 /** Dark lines of a picture: running sums of the pixels that belong to one. */
 interface Lines {
   readonly width: number;
@@ -36,6 +46,8 @@ interface Lines {
   readonly down: Uint8Array;
   /** Sums of `across` along rows: entry y·(width + 1) + x is the sum of [0, x). */
   readonly acrossSums: Int32Array;
+  readonly level: Darkness;
+  readonly upright: Darkness;
 }
 
 function linesOf({ width, height, data }: GreyImage): Lines {
@@ -59,7 +71,36 @@ function linesOf({ width, height, data }: GreyImage): Lines {
     const row = y * (width + 1);
     for (let x = 0; x < width; x++) acrossSums[row + x + 1] = acrossSums[row + x]! + across[y * width + x]!;
   }
-  return { width, height, across, down, acrossSums };
+  const level = darknessOf(data, width, 1, width);
+  const upright = darknessOf(data, height, width, 1);
+  return { width, height, across, down, acrossSums, level, upright };
+}
+
+function darknessOf(data: Uint8Array, count: number, along: number, across: number): Darkness {
+  const sums = new Int32Array(data.length + along);
+  const far = BESIDE * across;
+  for (let at = far; at < data.length - far; at++) {
+    const beside = Math.min(data[at - far]!, data[at + far]!);
+    sums[at + along] = sums[at]! + Math.max(0, beside - data[at]!);
+  }
+  return { sums, count, along, across };
+}
+
+/** Mean darkness of [from, to) of a line, or of one right beside it; null where that is outside of the picture. */
+function darkness(
+  { sums, count, along, across }: Darkness,
+  line: number,
+  from: number,
+  to: number,
+): number | null {
+  const [first, end] = [Math.max(0, from), Math.min(count, to)];
+  if (end <= first) return null;
+  let most = 0;
+  for (let l = line - 1; l <= line + 1; l++) {
+    const at = l * across;
+    most = Math.max(most, (sums[at + end * along] ?? 0) - (sums[at + first * along] ?? 0));
+  }
+  return most / (end - first);
 }
 
 /** Sums over `run` pixels along each of `lines` lines of `count`, pixels `step` apart; those at the ends are 0. */
@@ -155,27 +196,31 @@ function prior(x: number, y: number): number {
   return Math.exp(-0.5 * (dx * dx + dy * dy));
 }
 
+/** Four sides that are all there, as wide as can be. */
+const MOST_SCORE = 4.3;
+
 /** The most likely frame, or null where there is none. @param cheque straightened, 0 = black … 255 = white */
 export function findFrame(cheque: GreyImage): Frame | null {
+  const { width, height } = cheque;
   const lines = linesOf(cheque);
   const uprights = uprightsOf(lines).sort((a, b) => a.x - b.x);
-  const { width, height } = cheque;
   let best: Frame | null = null;
-  for (let i = 0; i < uprights.length; i++) {
-    const left = uprights[i]!;
-    const faint = faintSide(lines, left);
-    for (let j = faint ? i : i + 1; j < uprights.length; j++) {
-      const right = j === i ? faint! : uprights[j]!;
-      const wide = right.x - left.x;
-      if (wide < LEAST_WIDTH * width) continue;
-      if (wide > MOST_WIDTH * width) break;
-      const y0 = Math.max(left.y0, right.y0);
-      const y1 = Math.min(left.y1, right.y1);
-      if (y1 - y0 < LEAST_HEIGHT * width * 0.8) continue;
-      const usual = prior((left.x + right.x) / 2 / width, (y0 + y1) / 2 / height);
-      if (best && 4.3 * usual <= best.score) continue;
-      const frame = closeFrame(lines, left, right, y0, y1, usual);
-      if (frame && (!best || frame.score > best.score) && isWritten(lines, frame)) best = frame;
+  const consider = (left: Upright | null, right: Upright | null): void => {
+    if (!left || !right || right.x - left.x < LEAST_WIDTH * width) return;
+    const y0 = Math.max(left.y0, right.y0);
+    const y1 = Math.min(left.y1, right.y1);
+    if (y1 - y0 < LEAST_HEIGHT * width * 0.8) return;
+    const usual = prior((left.x + right.x) / 2 / width, (y0 + y1) / 2 / height);
+    if (best && MOST_SCORE * usual <= best.score) return;
+    const frame = closeFrame(lines, left, right, y0, y1, usual);
+    if (frame && (!best || frame.score > best.score) && isWritten(lines, frame)) best = frame;
+  };
+  for (const [i, side] of uprights.entries()) {
+    consider(side, faintSide(lines, side, 1));
+    consider(faintSide(lines, side, -1), side);
+    for (let j = i + 1; j < uprights.length; j++) {
+      if (uprights[j]!.x - side.x > MOST_WIDTH * width) break;
+      consider(side, uprights[j]!);
     }
   }
   return best;
@@ -194,20 +239,52 @@ function isWritten({ width, down }: Lines, { x0, y0, x1, y1 }: Frame): boolean {
 /** Share of a side that is seen only in that the lines at top and bottom end there. */
 const FAINT = 0.4;
 
-/** The right side of a frame whose left side is given, if its lines end at the same place; it may be too faint itself. */
-function faintSide(lines: Lines, left: Upright): Upright | null {
+/**
+ * The other side, `to` the right (1) or left (−1), of a frame one side of which is given, if its lines end at the same
+ * place; it may be too faint itself, or hidden by what stands beside it.
+ */
+function faintSide(lines: Lines, side: Upright, to: 1 | -1): Upright | null {
   const { width } = lines;
-  const near = Math.round(LEAST_WIDTH * width);
-  const most = Math.min(width - 1, left.x + Math.round(MOST_WIDTH * width));
-  if (left.x + near >= most) return null;
-  const top = bestRow(lines, left.x, left.x + near, left.y0 - SLACK, left.y0 + SLACK);
-  const bottom = bestRow(lines, left.x, left.x + near, left.y1 - 1 - SLACK, left.y1 - 1 + SLACK);
+  const span = (from: number, until: number): [number, number] => (to > 0 ? [from, until] : [until, from]);
+  const near = side.x + to * Math.round(LEAST_WIDTH * width);
+  const most = Math.max(0, Math.min(width - 1, side.x + to * Math.round(MOST_WIDTH * width)));
+  if ((most - near) * to <= 0) return null;
+  const top = bestRow(lines, ...span(side.x, near), side.y0 - SLACK, side.y0 + SLACK);
+  const bottom = bestRow(lines, ...span(side.x, near), side.y1 - 1 - SLACK, side.y1 - 1 + SLACK);
   if (Math.min(top.share, bottom.share) < LEAST_LINE) return null;
-  let x = left.x + near;
-  const step = 4;
-  while (x < most && shareOf(lines, x, x + 3 * step, top.y, bottom.y) >= 0.7) x += step;
-  if (x >= most) return null;
-  return { x: Math.min(x + step, width - 1), y0: top.y, y1: bottom.y + 1, share: FAINT };
+  const step = 4 * to;
+  let x = near;
+  while ((most - x) * to > 0 && shareOf(lines, ...span(x, x + 3 * step), top.y, bottom.y) >= 0.7) x += step;
+  if ((most - x) * to <= 0) return null;
+  return { x: Math.max(0, Math.min(x + step, width - 1)), y0: top.y, y1: bottom.y + 1, share: FAINT };
+}
+
+/** How far beyond the corners its sides and lines are looked for, in heights and widths of the frame. */
+const BEYOND_SIDES = 0.4;
+const BEYOND_LINES = 0.1;
+/** Pixels around a corner that count to neither side of it. */
+const CORNER = 3;
+
+/**
+ * How far two parallel lines, between `from` and `to`, run on before and behind: darkness there by darkness between,
+ * at most 1, their mean.
+ */
+function runOn(
+  lines: Darkness,
+  pair: readonly [number, number],
+  from: number,
+  to: number,
+  far: number,
+): { before: number; behind: number } {
+  const reach = Math.round(far);
+  const share = (line: number, start: number): number => {
+    const beyond = darkness(lines, line, start, start + reach);
+    // What the picture's edge cuts off may well run on.
+    if (beyond === null) return 1;
+    return Math.min(1, beyond / Math.max(1, darkness(lines, line, from + CORNER, to - CORNER) ?? 0));
+  };
+  const mean = (start: number): number => (share(pair[0], start) + share(pair[1], start)) / 2;
+  return { before: mean(from - CORNER - reach), behind: mean(to + CORNER) };
 }
 
 /** Top and bottom between two sides that reach [y0, y1) both; sides may run on beyond the frame. */
@@ -233,16 +310,18 @@ function closeFrame(
     return null;
   const covered = (side: Upright): number =>
     (side.share * (Math.min(side.y1, bottom.y + 1) - Math.max(side.y0, top.y))) / (high + 1);
-  const over = (side: Upright): number =>
-    (Math.max(0, top.y - side.y0 - 2) + Math.max(0, side.y1 - bottom.y - 3)) / (high + 1);
-  const sides = covered(left) + covered(right) - 0.5 * (Math.min(1, over(left)) + Math.min(1, over(right)));
-  // Strokes of a pen cross the frame; its own sides are where its lines end. To the left there may be rules.
+  // Strokes of a pen cross the frame, and a pattern goes on beside it; its own sides and lines end in its corners.
   const wide = right.x - left.x;
-  const reach = Math.round(0.1 * wide);
-  const runOn =
-    0.7 * shareOf(lines, right.x + 3, right.x + 3 + reach, top.y, bottom.y) +
-    0.3 * shareOf(lines, left.x - 3 - reach, left.x - 3, top.y, bottom.y);
+  const over = runOn(lines.upright, [left.x, right.x], top.y, bottom.y, BEYOND_SIDES * high);
+  const on = runOn(lines.level, [top.y, bottom.y], left.x, right.x, BEYOND_LINES * wide);
+  const sides = covered(left) + covered(right) - 0.5 * (over.before + over.behind);
   const score =
-    (top.share + bottom.share + sides - runOn + (0.3 * wide) / (MOST_WIDTH * lines.width)) * usual;
+    (top.share +
+      bottom.share +
+      sides -
+      0.7 * on.before -
+      on.behind +
+      (0.3 * wide) / (MOST_WIDTH * lines.width)) *
+    usual;
   return { x0: left.x, y0: top.y, x1: right.x + 1, y1: bottom.y + 1, score };
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { Random } from '../../../src/core/random.ts';
 import { syntheticAmount } from '../../../src/data/cheques/amount.ts';
-import { isWritable } from '../../../src/data/cheques/hand.ts';
+import { drawHand, isWritable, writeLine } from '../../../src/data/cheques/hand.ts';
 import { AMOUNT_STYLES, groupDigits } from '../../../src/data/cheques/text.ts';
 
 const lines = Array.from({ length: 120 }, (_, i) => syntheticAmount(7, i));
@@ -50,6 +51,22 @@ test('a writer has a hand of their own; what is written does not depend on it', 
   const [a, b] = [3, 4].map((writer) => syntheticAmount(7, 0, { writer, cut: 'tight' }));
   expect(a!.text).toBe(b!.text);
   expect(a!.image).not.toEqual(b!.image);
+});
+
+test('zeros in a row are linked in a third of hands, each zero in its own place', () => {
+  const chained = Array.from({ length: 60 }, (_, i) => drawHand(new Random(5).at(i))).filter((h) => h.chain);
+  expect(chained.length).toBeGreaterThan(10);
+  expect(chained.length).toBeLessThan(35);
+  for (const [i, hand] of chained.entries()) {
+    const { boxes, trace, width } = writeLine('1,00,000/-', hand, new Random(6).at(i));
+    expect(boxes.map((b) => b.digit).join('')).toBe('100000');
+    const middles = boxes.map((b) => (b.x0 + b.x1) / 2);
+    expect(middles).toEqual(middles.toSorted((a, b) => a - b));
+    expect(width).toBeGreaterThan(boxes.at(-1)!.x0);
+    // The pen goes down once for each of 1 , 00 , 000 / - at least, and never within a chain.
+    const strokes = trace.up.subarray(0, trace.length).reduce((sum, up) => sum + up, 0);
+    expect(strokes).toBeLessThanOrEqual(9);
+  }
 });
 
 test('rejects what is no place in a sequence', () => {

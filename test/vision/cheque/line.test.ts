@@ -7,7 +7,7 @@ const dark = ({ width, data }: GreyImage, keep: (x: number, y: number) => boolea
   data.reduce((n, v, i) => n + (v < 128 && keep(i % width, Math.floor(i / width)) ? 1 : 0), 0);
 
 /** A white line with a frame, a divider, something left of it and a stroke that crosses the frame's bottom. */
-function drawn(print = 40): GreyImage {
+function drawn(print = 40, tall = 0): GreyImage {
   const [width, height] = [400, 96];
   const data = new Uint8Array(width * height).fill(210);
   const fill = (x0: number, y0: number, x1: number, y1: number, tone = print): void => {
@@ -18,6 +18,7 @@ function drawn(print = 40): GreyImage {
   for (const x of [10, 80, 388]) fill(x, 12, x + 2, 76);
   fill(30, 30, 50, 36, 40);
   fill(200, 40, 205, 90, 40);
+  if (tall) fill(tall, 17, tall + 4, 71, 40);
   return { width, height, data };
 }
 
@@ -30,6 +31,13 @@ test.each([40, 160])(
     expect(dark(clean, (x, y) => !stroke(x, y))).toBeLessThan(20);
   },
 );
+
+test.each([60, 110])('a tall one at %i is no divider: it ends below the top of the frame', (at) => {
+  const clean = cleanLine(drawn(40, at), { x0: 10, y0: 12, x1: 390, y1: 76 });
+  const one = (x: number, y: number): boolean => x >= at && x < at + 4 && y >= 17 && y < 71;
+  // What stands left of the divider at 80 is the currency's sign.
+  expect(dark(clean, one)).toBe(at > 80 ? 4 * 54 : 0);
+});
 
 test('without a frame long rules go, upright strokes stay', () => {
   const clean = cleanLine(drawn());
