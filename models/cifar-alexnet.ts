@@ -13,7 +13,7 @@ import { flatten } from '../src/ops/shape.ts';
 import { type AlexNetOptions, NORMALIZATION } from './alexnet.ts';
 import { CIFAR10_NORMALIZATION } from './cifar-resnet.ts';
 
-/** @param options width is the share of 48, 128, 192, 192 and 128 channels and of 512 hidden units */
+/** @param options width is the share of 32, 96, 128, 128 and 96 channels and of 384 hidden units */
 export function makeCifarAlexNet(options: AlexNetOptions = {}): Model {
   const { classes = CIFAR10_CLASSES, width = 1 } = options;
   return {
@@ -28,13 +28,13 @@ export function makeCifarAlexNet(options: AlexNetOptions = {}): Model {
         relu(conv2d(b.at(name), x, out * width, kernel, { padding: (kernel - 1) / 2, groups }));
       const shrink = (x: Value) => maxPool2d(x, 3, { stride: 2 });
       const normalized = (x: Value) => shrink(localResponseNorm(x, 5, NORMALIZATION));
-      // N × 48 × 32 × 32, pooled to 15 × 15; N × 128 × 15 × 15, pooled to 7 × 7
-      const conv2 = normalized(conv('conv2', normalized(conv('conv1', image, 48, 5, 1)), 128, 5, 2));
-      const conv4 = conv('conv4', conv('conv3', conv2, 192, 3, 1), 192, 3, 2);
-      // N × 128 × 3 × 3
-      const conv5 = shrink(conv('conv5', conv4, 128, 3, 2));
+      // N × 32 × 32 × 32, pooled to 15 × 15; N × 96 × 15 × 15, pooled to 7 × 7
+      const conv2 = normalized(conv('conv2', normalized(conv('conv1', image, 32, 5, 1)), 96, 5, 2));
+      const conv4 = conv('conv4', conv('conv3', conv2, 128, 3, 1), 128, 3, 2);
+      // N × 96 × 3 × 3
+      const conv5 = shrink(conv('conv5', conv4, 96, 3, 2));
       const hidden = (name: string, x: Value) =>
-        dropout(b.at(name), relu(linear(b.at(name), x, 512 * width)), 0.5);
+        dropout(b.at(name), relu(linear(b.at(name), x, 384 * width)), 0.5);
       return linear(b.at('fc8'), hidden('fc7', hidden('fc6', flatten(conv5))), classes.length);
     },
   };

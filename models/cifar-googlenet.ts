@@ -1,6 +1,7 @@
 /**
- * GoogLeNet at the size of CIFAR-10: a 3×3 convolution, then its modules 3a, 3b, 4a, 4e and 5b (Szegedy et al. 2015,
- * table 1) with a quarter of their channels, on 32 × 32, 16 × 16 and 8 × 8; batch normalisation after every convolution.
+ * GoogLeNet at the size of CIFAR-10: a 3×3 convolution and pooling, then its modules 3a, 3b, 4a, 4e and 5b (Szegedy et
+ * al. 2015, table 1) with a quarter of their channels, on 16 × 16, 8 × 8 and 4 × 4; batch normalisation after every
+ * convolution.
  */
 import { CIFAR10_CLASSES } from '../src/data/cifar10.ts';
 import type { Value } from '../src/ir/graph.ts';
@@ -34,12 +35,12 @@ export function makeCifarGoogLeNet(options: GoogLeNetOptions = {}): Model {
     normalize: CIFAR10_NORMALIZATION,
     build(b: Builder, image: Value): Value {
       let x = convNorm(b.at('conv1'), image, 32 * width, 3);
-      STAGES.forEach((modules, stage) => {
-        if (stage > 0) x = maxPool2d(x, 3, { stride: 2, ceilMode: true });
+      for (const modules of STAGES) {
+        x = maxPool2d(x, 3, { stride: 2, ceilMode: true });
         for (const [name, widths] of modules) {
           x = inception(b.at(name), x, widths.map((n) => n * width) as unknown as Widths);
         }
-      });
+      }
       return linear(b.at('fc'), dropout(b.at('dropout'), globalAvgPool2d(x), 0.2), classes.length);
     },
   };

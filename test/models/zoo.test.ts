@@ -30,7 +30,7 @@ const COUNTS: Readonly<Record<string, number>> = {
   resnet50: 25_557_032,
   resnet101: 44_549_160,
   resnet152: 60_192_808,
-  'cifar-alexnet': 1_436_874,
+  'cifar-alexnet': 764_746,
   'cifar-googlenet': 191_778,
   'cifar-inception': 158_782,
   'cifar-resnet20': 269_722,
