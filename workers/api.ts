@@ -378,6 +378,8 @@ export interface Engine {
   stop(): Promise<void>;
   /** Writes a checkpoint as soon as the step under way is done. */
   checkpoint(): Promise<void>;
+  /** Makes ready what reads cheques, so that the first one need not wait for it. */
+  prepareCheques(): Promise<void>;
   /** Finds the amount in a photo or scan and reads it; the bitmap is used up. */
   readCheque(picture: ImageBitmap): Promise<ChequeReading>;
   /** A cheque of our own, drawn by a generator; each number gives another one. */

@@ -165,6 +165,10 @@ class LocalEngine implements api.Engine {
     return experiment(backend, e);
   }
 
+  async prepareCheques(): Promise<void> {
+    await (await this.#desk()).prepare();
+  }
+
   async readCheque(picture: ImageBitmap): Promise<cheque.ChequeReading> {
     return (await this.#desk()).read(picture);
   }

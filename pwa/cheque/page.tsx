@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { pictureIn } from '../digit/photo.ts';
+import { engine } from '../engine.ts';
 import { Alert, FileButton } from '../ui/controls.tsx';
 import { useDrop } from '../ui/drop.ts';
 import { Icon } from '../ui/icons.tsx';
@@ -16,7 +17,8 @@ import '../styles/cheque.css';
 export default function ChequePage() {
   useEffect(() => {
     void loadSamples();
-    void loadReader();
+    // What fails here fails again, and is told, when a cheque is read.
+    void loadReader().then(() => engine.prepareCheques().catch(() => undefined));
     const paste = (event: ClipboardEvent) => {
       const file = pictureIn(event.clipboardData);
       if (file) void openPicture(file);

@@ -4,30 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { syntheticCheque } from '../../src/data/cheques/cheque.ts';
 import { EXECUTABLE, openApp, PHONE, problemsOf, type Site, serveApp } from './app.ts';
+import { chequeClip } from './clip.ts';
 import { statusIs } from './training.ts';
 
-const [WIDTH, HEIGHT] = [1280, 720];
 const clip = join(mkdtempSync(join(tmpdir(), 'lenslet-')), 'cheque.y4m');
 let site: Site;
 let browser: Browser;
 
-/** A cheque on a dark table, as a clip of uncompressed frames that Chromium plays in a loop. */
-function writeClip(): void {
-  const { image } = syntheticCheque(3, 5, { style: 'indian', width: 1100 });
-  const luma = Buffer.alloc(WIDTH * HEIGHT, 45);
-  const [left, top] = [(WIDTH - image.width) >> 1, (HEIGHT - image.height) >> 1];
-  for (let y = 0; y < image.height; y++) {
-    luma.set(image.data.subarray(y * image.width, (y + 1) * image.width), (top + y) * WIDTH + left);
-  }
-  const frame = Buffer.concat([Buffer.from('FRAME\n'), luma, Buffer.alloc((WIDTH * HEIGHT) / 2, 128)]);
-  const head = Buffer.from(`YUV4MPEG2 W${WIDTH} H${HEIGHT} F15:1 Ip A1:1 C420jpeg\n`);
-  writeFileSync(clip, Buffer.concat([head, ...Array(6).fill(frame)]));
-}
-
 beforeAll(async () => {
-  writeClip();
+  writeFileSync(clip, chequeClip([[0, 0]]));
   const args = [
     '--no-sandbox',
     '--use-fake-ui-for-media-stream',

@@ -29,6 +29,8 @@ import type { ChequeReading, Correction, LearnReport, ReadAmount } from '../cheq
 const SURE = 0.9;
 /** Sequences of the generator that the samples and the replayed lines come from. */
 const [SAMPLES, REPLAY] = [1990, 1998];
+/** A cheque's width that is drawn fast, in pixels. */
+const WARM_WIDTH = 800;
 /** Side of the images of single digits, as MNIST's. */
 const DIGIT_SIDE = 28;
 
@@ -66,6 +68,12 @@ export class ChequeDesk {
   async #network(): Promise<ReaderNetwork> {
     const shipped = readerNetwork(await this.#open());
     return this.#adapted ? together([shipped, readerNetwork(await this.#openOwn())]) : shipped;
+  }
+
+  /** Loads the network and reads once: plans are made and the scripts compiled before a picture is there. */
+  async prepare(): Promise<void> {
+    const { image } = syntheticCheque(SAMPLES, 0, { width: WARM_WIDTH });
+    await readCheque(await this.#network(), image, readerSettings);
   }
 
   /** Finds and reads the amount in a picture, which is used up. */

@@ -1,6 +1,6 @@
 /** A line of digits and signs in one person's hand: stroke skeletons of ../digits, set one after the other. */
 import type { Random } from '../../core/random.ts';
-import { GLYPHS, type Glyph } from '../digits/glyphs.ts';
+import { BOWL_FOURS, GLYPHS, type Glyph } from '../digits/glyphs.ts';
 import { newTrace, type Trace } from '../digits/pen.ts';
 import { type Desk, distort, drawStrokes, newDesk, pick } from '../digits/writer.ts';
 
@@ -33,6 +33,8 @@ export interface Hand {
 interface Chain {
   /** How far from its top each loop begins and ends, radians: 0 closed, 1 like a u; below 0 the ends overlap. */
   readonly opening: number;
+  /** Whether the first and the last loop are closed all the same. */
+  readonly closedEnds: boolean;
   /** Half the width of a loop by half its height. */
   readonly aspect: number;
   /** From loop to loop, in heights of a zero, and how far the link hangs down. */
@@ -64,7 +66,8 @@ const drawChain = (random: Random): Chain | null =>
   random.uniform() < 0.65
     ? null
     : {
-        opening: random.between(-0.4, 0.9),
+        opening: random.between(-0.4, 1.2),
+        closedEnds: random.uniform() < 0.4,
         aspect: random.between(0.55, 1.1),
         link: random.between(0, 0.5),
         sag: random.between(-0.1, 0.3),
@@ -206,7 +209,9 @@ function writeChain(
     const ry = 0.5 * about(hand.zeroSize);
     const rx = about(ry * hand.aspect * chain.aspect);
     const [cx, cy] = [left + rx, base - ry + 0.04 * random.normal()];
-    const [from, to] = [chain.opening, 2 * Math.PI - chain.opening].map((a) => a + 0.3 * random.normal());
+    const isEnd = k === 0 || k === count - 1;
+    const opening = chain.closedEnds && isEnd ? Math.min(0, chain.opening) : chain.opening;
+    const [from, to] = [opening, 2 * Math.PI - opening].map((a) => a + 0.3 * random.normal());
     for (let i = 0; i <= LOOP_STEPS; i++) {
       const angle = from! + ((to! - from!) * i) / LOOP_STEPS;
       const [x, y] = [cx - rx * Math.sin(angle), cy - ry * Math.cos(angle)];
@@ -229,9 +234,13 @@ function writeChain(
   }
 }
 
+/** Share of hands whose fours have a bowl. */
+const BOWLS = 0.1;
+
 /** People write a digit in one way mostly. */
 function habit(digit: number, hand: Hand, random: Random): Glyph {
-  const glyphs = GLYPHS[digit] as readonly Glyph[];
+  const isBowl = digit === 4 && hand.random.at('four').uniform() < BOWLS;
+  const glyphs = isBowl ? BOWL_FOURS : (GLYPHS[digit] as readonly Glyph[]);
   return pick(glyphs, random.uniform() < 0.85 ? hand.random.at(digit) : random);
 }
 
@@ -266,10 +275,18 @@ function extent(trace: Trace, first = 0): { x0: number; x1: number; y0: number; 
 /** Steps each straight piece of a sign is cut into, so that it can bend. */
 const PIECES = 4;
 
+/** Dashes are short and long, strokes lean or stand upright: factors on a sign's width. */
+const WIDTHS: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  '-': [0.6, 1.9],
+  '=': [0.6, 1.9],
+  '/': [0, 1.3],
+};
+
 function writeSign(pen: Pen, sign: string, base: number, hand: Hand, random: Random): void {
   const { room, strokes } = SIGNS[sign]!;
-  const wide = sign === '-' || sign === '=' ? random.between(0.6, 1.9) : random.between(0.8, 1.3);
-  const high = random.between(0.75, 1.25);
+  const [least, most] = WIDTHS[sign] ?? [0.8, 1.3];
+  const wide = random.between(least, most);
+  const high = sign === '/' ? random.between(0.55, 1.25) : random.between(0.75, 1.25);
   const gap = sign === ' ' ? 0 : random.between(-0.02, 0.14);
   const at = pen.cursor + gap;
   const sway = 0.05 * random.normal();
@@ -289,5 +306,5 @@ function writeSign(pen: Pen, sign: string, base: number, hand: Hand, random: Ran
       append(line, x, y, hand.radius * random.between(0.8, sign === '.' ? 1.6 : 1.1), p === 0, 1);
     }
   }
-  pen.cursor = at + wide * room;
+  pen.cursor = at + Math.max(0.5, wide) * room;
 }

@@ -146,10 +146,20 @@ function parsePoint(text: string): Point {
   return { x: (x as number) / 100, y: (y as number) / 100, corner: text.endsWith('!') };
 }
 
+const parseGlyph = ([weight, strokes]: readonly [number, string]): Glyph => ({
+  weight,
+  strokes: strokes.split(' | ').map((stroke) => stroke.split(' ').map(parsePoint)),
+});
+
 /** Glyphs of digit d, coordinates 0 … 1. */
-export const GLYPHS: readonly (readonly Glyph[])[] = SOURCE.map((glyphs) =>
-  glyphs.map(([weight, strokes]) => ({
-    weight,
-    strokes: strokes.split(' | ').map((stroke) => stroke.split(' ').map(parsePoint)),
-  })),
-);
+export const GLYPHS: readonly (readonly Glyph[])[] = SOURCE.map((glyphs) => glyphs.map(parseGlyph));
+
+/** Fours whose left side is a bowl, as some write on cheques: rare elsewhere, and easily taken for a 0 or a 6. */
+export const BOWL_FOURS: readonly Glyph[] = (
+  [
+    [2, '50,6 18,24 6,60 24,94 56,86 70,50! 66,74 68,100'],
+    [2, '44,4 14,26 8,66 30,92 60,78 72,44! 72,70 76,104'],
+    [1, '30,8 8,40 14,84 42,92 66,70 74,30! 70,64 70,100'],
+    [1, '56,10 22,20 6,58 22,96 52,88 58,56 40,56 72,54! 70,78 68,104'],
+  ] as const
+).map(parseGlyph);

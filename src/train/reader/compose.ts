@@ -207,9 +207,10 @@ function zeroChain(hand: Hand, x: number, size: number, count: number): number {
   // Round and a little farther, or open at the top like a v.
   const missing = random.between(-0.4, 1.9);
   const points: number[] = [];
-  const closed = random.uniform() < 0.6;
+  const [closedFirst, closedLast] = [random.uniform() < 0.6, random.uniform() < 0.4];
   for (let i = 0; i < count; i++) {
-    const round = 2 * Math.PI - (closed && i === 0 ? Math.min(0, missing) : missing);
+    const isClosed = (closedFirst && i === 0) || (closedLast && i === count - 1);
+    const round = 2 * Math.PI - (isClosed ? Math.min(0, missing) : missing);
     const foot = BASE + climb * x - random.between(0, 0.15) * DIGIT * (1 - size);
     for (let k = 0; k <= ROUND; k++) {
       const angle = begin + (k / ROUND) * round;
@@ -258,7 +259,7 @@ function mark(hand: Hand, c: string, x: number): number {
   }
   if (c === '/') {
     const lean = r(-0.05, 0.55) * h;
-    const [top, foot] = [y - r(0.6, 1.3) * h, y + r(-0.1, 0.5) * h];
+    const [top, foot] = [y - r(0.5, 1.3) * h, y + r(-0.1, 0.5) * h];
     const bow = 0.06 * h * random.normal();
     line(hand, [x + lean + 3, top, x + lean / 2 + 3 + bow, (top + foot) / 2, x + 3 + r(-2, 2), foot]);
     return x + Math.max(6, lean + 3);
