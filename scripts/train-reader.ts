@@ -1,6 +1,8 @@
 /**
- * npm run train:reader -- [--data DIR] [--out FILE] [--steps N] [--decay N] [--seed N] [--threads N]: trains the reader of
- * amounts on ORAND-CAR-A, MNIST strings and synthetic amounts. Goes on from FILE.checkpoint where that exists.
+ * npm run train:reader -- [--data DIR] [--out FILE] [--steps N] [--decay N] [--lr N] [--seed N] [--threads N] [--from FILE]…:
+ * trains the reader of amounts on ORAND-CAR-A, MNIST strings and synthetic amounts. Goes on from FILE.checkpoint of --out
+ * where that exists, else starts from the mean of the weights --from; with --lr 0 only the statistics of batch
+ * normalisation are measured anew.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +29,7 @@ const { values: args } = parseArgs({
     threads: { type: 'string', default: '1' },
     batch: { type: 'string', default: '8' },
     lr: { type: 'string', default: '0.0015' },
-    from: { type: 'string' },
+    from: { type: 'string', multiple: true },
   },
 });
 const [steps, decay, seed, batch, lr] = [args.steps, args.decay, args.seed, args.batch, args.lr].map(Number);
@@ -54,6 +56,17 @@ function moveAverage(average: Weights, weights: Weights, step: number): void {
   }
 }
 
+/** P. Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018. */
+function meanOf([first, ...others]: readonly Weights[]): Weights {
+  others.forEach((weights, i) => {
+    for (const [name, { data }] of first) {
+      const next = weights.get(name)!.data;
+      for (let k = 0; k < data.length; k++) data[k] += (next[k] - data[k]) / (i + 2);
+    }
+  });
+  return first;
+}
+
 async function main(): Promise<void> {
   const { validation } = await readAmounts(join(args.data, 'orand-car-a'));
   const backend = await createBackend({ threads: Number(args.threads) });
@@ -77,7 +90,9 @@ async function main(): Promise<void> {
     return `, validation ${(100 * (await accuracy(measured, validation))).toFixed(1)} %`;
   };
   if (step === 0 && args.from) {
-    await session.loadStateDict(parseSafetensors(readFileSync(args.from)).tensors);
+    await session.loadStateDict(
+      meanOf(args.from.map((file) => parseSafetensors(readFileSync(file)).tensors)),
+    );
   }
   let [loss, right, began] = [0, 0, performance.now()];
   while (step < steps) {
