@@ -20,6 +20,8 @@ const WARM_UP_MS = 600;
 const MOST_RUNS = 400;
 /** A program that takes longer than this is measured in the first two rounds only. */
 const SLOW_MS = 4000;
+/** Whose check takes longer than this needs no other warm-up, and is measured in the first round only. */
+const CRAWLING_MS = 60_000;
 const PROFILES = 9;
 /** Training steps whose losses are checked: as many as `test/bench/models.ts` has expected values of. */
 const STEPS = 2;
@@ -44,6 +46,7 @@ export class Page {
   static async open(address, options, { timeout, chromiumPath, adapter }) {
     const page = new Page();
     page.timeout = timeout;
+    page.address = address;
     const args = options.backend === 'webgpu' ? [...CHROMIUM_ARGS, ...GPU_ARGS[adapter]] : CHROMIUM_ARGS;
     page.browser = await chromium.launch({ executablePath: chromiumPath, args });
     page.version = page.browser.version();
@@ -77,16 +80,19 @@ const failure = (error) => String(error.message).split('\n')[0].slice(0, 200);
 
 /** Loads a case in one contestant's page, checks what it computes and warms it up. */
 async function prepare(page, c, wanted, contestant, settings) {
+  const start = performance.now();
   const values = await page.call('prepare', c);
+  const crawls = performance.now() - start > CRAWLING_MS;
   const error = errorOf(values, wanted);
   const row = { error: Number(error.toPrecision(2)), rounds: [] };
   if (error > tolerance(c.kind, contestant)) return { ...row, failed: `wrong by ${row.error}` };
+  if (crawls) return { ...row, slowRounds: 1 };
   const times = await page.call('measure', {
     budget: settings.warmUp ?? WARM_UP_MS,
     fewest: 1,
     most: MOST_RUNS,
   });
-  return { ...row, slow: times.at(-1) > SLOW_MS };
+  return { ...row, ...(times.at(-1) > SLOW_MS ? { slowRounds: 2 } : {}) };
 }
 
 /** The shortest times of each kernel, summed over equal labels and sorted by time. */
@@ -108,7 +114,7 @@ const peakKey = ({ threads, binary }) => `${binary ? 'mulAdd' : 'fma'}${threads 
 function summarise(row, c, peaks, contestant) {
   const times = row.rounds.flat();
   if (!times.length) return row;
-  const { rounds, slow, ...rest } = row;
+  const { rounds, slowRounds, ...rest } = row;
   const rate = (ms) => c.flops / ms / 1e6;
   const ms = median(times);
   return {
@@ -140,6 +146,14 @@ function addBest(cases) {
   }
 }
 
+/** A new page for one that failed, which may be computing still. */
+async function reopened(page, name, settings) {
+  await page.close();
+  const next = await Page.open(page.address, contestants[name], settings);
+  await next.call('setup').catch(() => {});
+  return next;
+}
+
 async function measureCase(c, wanted, pages, peakPage, settings) {
   const rows = {};
   for (const [name, page] of pages) {
@@ -148,6 +162,7 @@ async function measureCase(c, wanted, pages, peakPage, settings) {
       rows[name] = await prepare(page, c, wanted, contestants[name], settings);
     } catch (error) {
       rows[name] = { failed: failure(error), rounds: [] };
+      pages.set(name, await reopened(page, name, settings));
     }
   }
   const turn = [...pages].filter(([name]) => rows[name] && !rows[name].failed);
@@ -157,20 +172,22 @@ async function measureCase(c, wanted, pages, peakPage, settings) {
     for (let i = 0; i < turn.length; i++) {
       const [name, page] = turn[(i + round) % turn.length];
       const row = rows[name];
-      if (row.failed || (row.slow && round >= 2)) {
+      if (row.failed || round >= (row.slowRounds ?? settings.rounds)) {
         row.rounds.push([]);
         continue;
       }
       try {
-        const limits = { budget: settings.budget, fewest: row.slow ? 1 : 2, most: MOST_RUNS };
+        const limits = { budget: settings.budget, fewest: row.slowRounds ? 1 : 2, most: MOST_RUNS };
         row.rounds.push(await page.call('measure', limits));
       } catch (error) {
         row.failed = failure(error);
+        pages.set(name, await reopened(page, name, settings));
       }
     }
   }
-  for (const [name, page] of turn) {
+  for (const [name] of turn) {
     const { adapter } = contestants[name];
+    const page = pages.get(name);
     if (adapter === 'ours' && !rows[name].failed) rows[name].profile = await profile(page);
     await page.call('dispose').catch(() => {});
   }

@@ -49,6 +49,8 @@ export async function prepareTraining(
   const { executable, dispose } = await load(backend, graph, asset);
   const replay = runner(executable, feeds);
   const step = async () => {
+    // A GPU takes inputs, work and read-back at once, as `Trainer` asks for it: the loss comes when all of it is done.
+    if (backend.name === 'webgpu') return (await executable.run(feeds)).loss;
     await replay();
     return (await executable.results()).loss;
   };
