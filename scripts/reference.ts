@@ -4,6 +4,7 @@
  * status is 1 when any fails.
  */
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Backend } from '../src/backend.ts';
@@ -11,13 +12,14 @@ import { ReferenceBackend } from '../src/reference/index.ts';
 import { createBackend } from '../workers/node.ts';
 import { createWebgpuBackend } from '../workers/node-webgpu.ts';
 import { runOps } from './reference/ops.ts';
+import type { Read } from './reference/read.ts';
 import type { CaseResult } from './reference/result.ts';
 import { runSteps } from './reference/steps.ts';
 import { runZoo } from './reference/zoo.ts';
 
 const USAGE = 'Usage: npm run reference -- DIR [--backend wasm|webgpu|reference] [--threads N]';
 
-type Suite = (dir: string, backend: Backend) => AsyncGenerator<CaseResult>;
+type Suite = (read: Read, backend: Backend) => AsyncGenerator<CaseResult>;
 const suites: readonly (readonly [file: string, run: Suite])[] = [
   ['ops.json', runOps],
   ['steps.json', runSteps],
@@ -50,10 +52,11 @@ function options() {
 async function main(): Promise<number> {
   const { dir, present, backend: name, threads } = options();
   const backend = await backends[name](threads);
+  const read: Read = (file) => readFile(join(dir, file));
   let passed = 0;
   let failed = 0;
   for (const [file, run] of present) {
-    for await (const result of run(dir, backend)) {
+    for await (const result of run(read, backend)) {
       if (result.passed) passed++;
       else failed++;
       const suite = file.replace('.json', '');

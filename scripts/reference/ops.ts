@@ -1,6 +1,4 @@
 /** The operator cases of ops.json: the output and every gradient. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Backend } from '../../src/backend.ts';
 import type { Tensor } from '../../src/core/tensor.ts';
 import { tensor } from '../../src/core/tensor.ts';
@@ -18,6 +16,7 @@ import { avgPool2d, maxPool2d } from '../../src/ops/pool.ts';
 import { reduceSum } from '../../src/ops/reduce.ts';
 import { reshape } from '../../src/ops/shape.ts';
 import { gradients } from '../../src/plan/grad.ts';
+import { type Read, readJson } from './read.ts';
 import { attempt, type CaseResult, Errors } from './result.ts';
 
 /** Attributes as make_reference.py names them: numbers, and the connection table. */
@@ -135,8 +134,8 @@ async function runCase(
   return errors.result(c.name);
 }
 
-export async function* runOps(dir: string, backend: Backend): AsyncGenerator<CaseResult> {
-  const { cases } = JSON.parse(await readFile(join(dir, 'ops.json'), 'utf8')) as { cases: OpCase[] };
-  const { tensors } = parseSafetensors(await readFile(join(dir, 'ops.safetensors')));
+export async function* runOps(read: Read, backend: Backend): AsyncGenerator<CaseResult> {
+  const { cases } = await readJson<{ cases: OpCase[] }>(read, 'ops.json');
+  const { tensors } = parseSafetensors(await read('ops.safetensors'));
   for (const c of cases) yield attempt(c.name, () => runCase(c, tensors, backend));
 }

@@ -1,6 +1,4 @@
 /** The training runs of steps.json: ten losses, the first gradients and the final variables. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Backend, VariableStore } from '../../src/backend.ts';
 import { type Shape, sizeOf, type Tensor, tensor } from '../../src/core/tensor.ts';
 import { DIGITS } from '../../src/data/dataset.ts';
@@ -10,6 +8,7 @@ import { sgd } from '../../src/train/optimizer.ts';
 import { buildStep } from '../../src/train/trainer.ts';
 import { filled, labels, procedural } from './fill.ts';
 import { networkByName } from './networks.ts';
+import { type Read, readJson } from './read.ts';
 import { attempt, type CaseResult, Errors } from './result.ts';
 
 interface Norms {
@@ -130,10 +129,7 @@ function feeds(c: StepCase, salt: string, t: number): Record<string, Tensor> {
   };
 }
 
-export async function* runSteps(dir: string, backend: Backend): AsyncGenerator<CaseResult> {
-  const { salt, steps } = JSON.parse(await readFile(join(dir, 'steps.json'), 'utf8')) as {
-    salt: string;
-    steps: StepCase[];
-  };
+export async function* runSteps(read: Read, backend: Backend): AsyncGenerator<CaseResult> {
+  const { salt, steps } = await readJson<{ salt: string; steps: StepCase[] }>(read, 'steps.json');
   for (const c of steps) yield attempt(c.name, () => runCase(c, salt, backend));
 }

@@ -1,12 +1,11 @@
 /** The networks of zoo.json: names, shapes and number of parameters, and the scores of one image. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { modelByName } from '../../models/index.ts';
 import type { Backend } from '../../src/backend.ts';
 import type { Shape } from '../../src/core/tensor.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { Builder } from '../../src/nn/builder.ts';
 import { filled, procedural } from './fill.ts';
+import { type Read, readJson } from './read.ts';
 import { attempt, type CaseResult, Errors } from './result.ts';
 
 interface ZooCase {
@@ -49,10 +48,7 @@ async function runCase(c: ZooCase, salt: string, backend: Backend): Promise<Case
   return errors.result(c.name);
 }
 
-export async function* runZoo(dir: string, backend: Backend): AsyncGenerator<CaseResult> {
-  const { salt, zoo } = JSON.parse(await readFile(join(dir, 'zoo.json'), 'utf8')) as {
-    salt: string;
-    zoo: ZooCase[];
-  };
+export async function* runZoo(read: Read, backend: Backend): AsyncGenerator<CaseResult> {
+  const { salt, zoo } = await readJson<{ salt: string; zoo: ZooCase[] }>(read, 'zoo.json');
   for (const c of zoo) yield attempt(c.name, () => runCase(c, salt, backend));
 }

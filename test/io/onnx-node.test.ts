@@ -6,14 +6,10 @@ import { afterAll, expect, it } from 'vitest';
 import { verify } from '../../cli/commands/verify.ts';
 import { encodeTensor, type NodeProto, type Partially } from '../../src/io/onnx/proto.ts';
 import { file, floats, node } from '../onnx/make.ts';
+import { refused } from '../onnx/refused.ts';
 import { webgpuBackend } from '../op.ts';
 
 const folder = join(process.env.LENSLET_DATA ?? '../shared/data', '..', 'reference', 'onnx-node');
-
-/** What is left out, with the reason that the user is told. */
-const refused: Readonly<Record<string, RegExp>> = {
-  test_identity_opt: /not a tensor \(a sequence, a map or an optional value\)/,
-};
 
 /** Values with the shape they have. */
 type Values = readonly [dims: readonly number[], data: readonly number[]];

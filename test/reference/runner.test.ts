@@ -1,5 +1,5 @@
 /** The checks of `npm run reference` themselves: they pass what is right and fail what is wrong. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -19,6 +19,8 @@ async function folder(): Promise<string> {
   onTestFinished(() => rm(dir, { recursive: true }));
   return dir;
 }
+
+const reader = (dir: string) => (name: string) => readFile(join(dir, name));
 
 async function all(results: AsyncGenerator<CaseResult>): Promise<CaseResult[]> {
   const list: CaseResult[] = [];
@@ -53,7 +55,7 @@ it('operators: right values pass, a wrong gradient and an unknown operator fail'
   }));
   await writeFile(join(dir, 'ops.json'), JSON.stringify({ cases }));
   await writeFile(join(dir, 'ops.safetensors'), writeSafetensors(tensors));
-  const results = await all(runOps(dir, new ReferenceBackend()));
+  const results = await all(runOps(reader(dir), new ReferenceBackend()));
   expect(results.map((r) => r.passed)).toEqual([true, false, false]);
   expect(results[1].detail).toMatch(/dx 1\.1e-3 > 0\.0001/);
   expect(results[2].detail).toMatch(/no_such/);
@@ -69,7 +71,7 @@ it('training runs: a wrong loss, a wrong number of parameters and an unknown net
   const steps = [run, { ...run, name: 'no_such' }];
   await writeFile(join(dir, 'steps.json'), JSON.stringify({ salt: 's', steps }));
   const [wasm] = await wasmBackends();
-  const results = await all(runSteps(dir, wasm));
+  const results = await all(runSteps(reader(dir), wasm));
   expect(results.map((r) => r.passed)).toEqual([false, false]);
   expect(results[0].detail).toMatch(/parameters .* \(23506, not 23505\)/);
   expect(results[0].detail).toMatch(/names/);
@@ -85,7 +87,7 @@ it('networks: other names, counts and scores fail', async () => {
   };
   await writeFile(join(dir, 'zoo.json'), JSON.stringify({ salt: 's', zoo: [net] }));
   const [wasm] = await wasmBackends();
-  const [result] = await all(runZoo(dir, wasm));
+  const [result] = await all(runZoo(reader(dir), wasm));
   expect(result.passed).toBe(false);
   for (const what of ['parameters', 'names', 'logits', 'argmax']) expect(result.detail).toContain(`${what} `);
 });

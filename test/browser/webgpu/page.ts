@@ -1,8 +1,30 @@
 /** What the test calls in the page. */
+import { verifyCase } from '../../../cli/commands/verify-case.ts';
 import { lenet5Modern } from '../../../models/index.ts';
+import { runOps } from '../../../scripts/reference/ops.ts';
+import type { CaseResult } from '../../../scripts/reference/result.ts';
+import { runSteps } from '../../../scripts/reference/steps.ts';
+import { runZoo } from '../../../scripts/reference/zoo.ts';
 import { Session, tensor } from '../../../src/index.ts';
 import { createWebgpuBackend } from '../../../workers/browser-webgpu.ts';
 import { checks } from './checks.ts';
+
+/** A file that the test serves. */
+async function fetchFile(name: string): Promise<Uint8Array> {
+  const response = await fetch(`/files/${name}`);
+  if (!response.ok) throw new Error(`${name}: ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+const suites = { ops: runOps, steps: runSteps, zoo: runZoo };
+
+/** Names of the files of an ONNX test case. */
+export interface OnnxCase {
+  readonly name: string;
+  readonly model: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
 
 export const calls = {
   async check() {
@@ -11,6 +33,26 @@ export const calls = {
     const { usedBytes } = backend;
     backend.dispose();
     return { found, usedBytes };
+  },
+  /** Results of the cases of a file like ops.json. */
+  async reference(suite: keyof typeof suites): Promise<CaseResult[]> {
+    const backend = await createWebgpuBackend();
+    const results: CaseResult[] = [];
+    for await (const result of suites[suite](fetchFile, backend)) results.push(result);
+    backend.dispose();
+    return results;
+  },
+  /** What is wrong with each ONNX test case, or null. */
+  async onnx(cases: readonly OnnxCase[]): Promise<(string | null)[]> {
+    const backend = await createWebgpuBackend();
+    const found: (string | null)[] = [];
+    for (const { model, inputs, outputs } of cases) {
+      const all = (names: readonly string[]) => Promise.all(names.map(fetchFile));
+      const files = { model: await fetchFile(model), inputs: await all(inputs), outputs: await all(outputs) };
+      found.push(await verifyCase(files, backend).catch((error: Error) => error.message));
+    }
+    backend.dispose();
+    return found;
   },
   /** Loses the device while a run is under way, and runs again after that: the codes of the errors. */
   async lose() {
