@@ -24,6 +24,49 @@ function graphOf(shape: readonly number[]): Graph {
   return graph;
 }
 
+/** What a device is told after every encoder was made. Returns how to stop. */
+function onEncoders(device: GPUDevice, told: (encoder: GPUCommandEncoder) => void): () => void {
+  const create = device.createCommandEncoder.bind(device);
+  device.createCommandEncoder = (descriptor) => {
+    const encoder = create(descriptor);
+    told(encoder);
+    return encoder;
+  };
+  return () => {
+    device.createCommandEncoder = create;
+  };
+}
+
+const dropCopies = (device: GPUDevice): (() => void) =>
+  onEncoders(device, (encoder) => {
+    encoder.copyBufferToBuffer = () => undefined;
+  });
+
+/** Counts submissions, copies, and everything that is made, from now on. */
+function countCalls(device: GPUDevice): { calls: Record<string, number>; stop: () => void } {
+  const calls: Record<string, number> = {};
+  const stops: (() => void)[] = [];
+  const count = (on: object, name: string) => {
+    const target = on as Record<string, (...args: unknown[]) => unknown>;
+    const method = target[name]!;
+    target[name] = (...args) => {
+      calls[name] = (calls[name] ?? 0) + 1;
+      return method.apply(on, args);
+    };
+    stops.push(() => {
+      target[name] = method;
+    });
+  };
+  count(device.queue, 'submit');
+  for (const what of ['Buffer', 'BindGroup', 'ShaderModule', 'ComputePipeline', 'ComputePipelineAsync'])
+    count(device, `create${what}`);
+  stops.push(onEncoders(device, (encoder) => count(encoder, 'copyBufferToBuffer')));
+  const stop = () => {
+    for (const undo of stops) undo();
+  };
+  return { calls, stop };
+}
+
 describe.skipIf(!found)('on a GPU', () => {
   let backend: WebgpuBackend;
   beforeAll(async () => {
@@ -79,6 +122,38 @@ describe.skipIf(!found)('on a GPU', () => {
     const runs = [];
     for (let i = 0; i < 4; i++) runs.push((await e.run({ a: data })).y!.data);
     for (const y of runs) expect(relativeError(y, runs[0]!)).toBe(0);
+    e.dispose();
+    store.dispose();
+  });
+
+  it('a settled run is one submission, makes nothing anew, and reads only what is asked for', async () => {
+    const store = backend.createStore();
+    store.add(spec('w', [1000]));
+    await store.write('w', tensor([1000], new Float32Array(1000).fill(1)));
+    const e = await backend.load(graphOf([1000]), store);
+    const x = tensor([1000], new Float32Array(1000).fill(1));
+    for (let i = 0; i < 4; i++) await e.run({ x });
+    const { calls, stop } = countCalls(backend.device);
+    await e.replay();
+    expect(calls).toEqual({ submit: 1 });
+    expect((await e.run({ x })).y!.data[0]).toBe(6);
+    expect(calls).toEqual({ submit: 2, copyBufferToBuffer: 2 });
+    stop();
+    e.dispose();
+    store.dispose();
+  });
+
+  it('results that were not copied are an error, not zeros', async () => {
+    const graph = new Graph();
+    graph.output('y', add(graph.input('x', { dtype: 'f32', shape: [4] }), graph.constant(tensor([4]))));
+    const store = backend.createStore();
+    const e = await backend.load(graph, store);
+    const x = tensor([4], [1, 2, 3, 4]);
+    const { data } = (await e.run({ x })).y!;
+    const stop = dropCopies(backend.device);
+    await expect(e.run({ x })).rejects.toMatchObject({ code: 'device', message: /did not write/ });
+    stop();
+    expect((await e.run({ x })).y!.data).toEqual(data);
     e.dispose();
     store.dispose();
   });
