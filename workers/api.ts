@@ -37,7 +37,13 @@ export interface WorkChoice {
 }
 
 export interface Devices {
-  readonly gpu: { readonly description: string; readonly software: boolean } | null;
+  readonly gpu: {
+    readonly description: string;
+    readonly software: boolean;
+    /** WebGPU's names. */
+    readonly features?: readonly string[];
+    readonly limits?: Readonly<Record<string, number>>;
+  } | null;
   readonly work: readonly WorkChoice[];
 }
 

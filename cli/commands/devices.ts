@@ -35,15 +35,9 @@ async function run({ json }: { readonly json?: boolean }): Promise<void> {
 async function describeGpu() {
   try {
     const gpu = await createWebgpuBackend();
-    const { limits, features } = gpu.device;
-    const facts = {
-      ...gpu.adapter,
-      features: [...features].sort(),
-      maxBufferSize: limits.maxBufferSize,
-      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-    };
+    const { adapter } = gpu;
     gpu.dispose();
-    return facts;
+    return adapter;
   } catch (error) {
     return { none: (error as Error).message };
   }
@@ -67,7 +61,11 @@ function show(
   if ('none' in gpu) print(`GPU        none: ${gpu.none}`);
   else {
     const kind = gpu.software ? ' (software: never chosen by itself)' : '';
-    print(`GPU        ${gpu.description || gpu.vendor}${kind}\n           ${gpu.features.join(', ')}`);
+    const buffers = Object.entries(gpu.limits).map(
+      ([name, bytes]) => `${name} ${(bytes / 2 ** 20).toFixed(0)} MiB`,
+    );
+    print(`GPU        ${gpu.description || gpu.vendor}${kind}`);
+    print(`           ${[...gpu.features, ...buffers].join(', ')}`);
   }
   print('');
   print(

@@ -93,11 +93,14 @@ function Sides() {
 function Work({ gpu, work }: Devices) {
   const text = t.value.device;
   const ms = (time: number | undefined) => (time === undefined ? '–' : number(time, 2));
+  const mib = (bytes: number | undefined) => (bytes === undefined ? '–' : number(bytes / 2 ** 20));
   return (
     <>
       <p data-testid="gpu">
         {gpu === null ? text.noGpu : gpu.software ? text.softwareGpu(gpu.description) : gpu.description}
       </p>
+      {gpu?.features && <p class="quiet">{text.gpuFeatures(gpu.features.join(', ') || '–')}</p>}
+      {gpu?.limits && <p class="quiet">{text.gpuBuffer(mib(gpu.limits.maxBufferSize))}</p>}
       <ul class="work">
         {work.map(({ title, batch, training, choice }) => (
           <li key={`${title} ${training}`}>

@@ -91,6 +91,8 @@ export const en = {
     sidesFailed: 'It could not be measured.',
     noGpu: 'No GPU was found, or the browser has no WebGPU.',
     softwareGpu: (name: string) => `${name}: software, never chosen by itself`,
+    gpuFeatures: (names: string) => `Features used: ${names}`,
+    gpuBuffer: (mib: string) => `Largest buffer: ${mib} MiB`,
     times: (wasm: string, webgpu: string) => `WASM ${wasm} ms, WebGPU ${webgpu} ms`,
     trainingStep: 'training step',
     inference: 'inference',

@@ -105,6 +105,8 @@ export const zh: Messages = {
     sidesFailed: '无法测量。',
     noGpu: '没有找到 GPU，或浏览器不支持 WebGPU。',
     softwareGpu: (name: string) => `${name}：软件实现，不会自动选用`,
+    gpuFeatures: (names: string) => `使用的特性：${names}`,
+    gpuBuffer: (mib: string) => `最大缓冲区：${mib} MiB`,
     times: (wasm: string, webgpu: string) => `WASM ${wasm} 毫秒，WebGPU ${webgpu} 毫秒`,
     trainingStep: '训练一步',
     inference: '推理',

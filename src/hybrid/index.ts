@@ -11,7 +11,12 @@ import { HybridStore } from './store.ts';
 
 /** What the GPU's backend says beyond the others. */
 export interface GpuBackend extends Backend {
-  readonly adapter: { readonly description: string; readonly software: boolean };
+  readonly adapter: {
+    readonly description: string;
+    readonly software: boolean;
+    readonly features?: readonly string[];
+    readonly limits?: Readonly<Record<string, number>>;
+  };
   /** Why it can no longer be used; null while it can. */
   readonly lost: LensletError | null;
 }

@@ -25,6 +25,9 @@ export interface AdapterInfo {
   readonly description: string;
   /** Runs on the processor: works, but is no gain. */
   readonly software: boolean;
+  /** What is used of what it can, sorted, and the limits asked for. */
+  readonly features: readonly string[];
+  readonly limits: Readonly<Record<(typeof WANTED_LIMITS)[number], number>>;
 }
 
 export interface WebgpuBackendOptions {
@@ -38,6 +41,14 @@ export interface WebgpuBackendOptions {
   /** Whether the end of short work is asked for, as Chromium tells it late otherwise. Default: no. */
   readonly sluggish?: boolean;
 }
+
+const abilities = ({ features, limits }: GPUDevice) => ({
+  features: [...features].sort(),
+  limits: {
+    maxBufferSize: limits.maxBufferSize,
+    maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+  },
+});
 
 export class WebgpuBackend implements Backend {
   readonly name = 'webgpu';
@@ -72,7 +83,11 @@ export class WebgpuBackend implements Backend {
     const known = software && device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize;
     return new WebgpuBackend(
       device,
-      { vendor, architecture, description, software },
+      // Browsers tell no description unless asked by developers.
+      {
+        ...{ vendor, architecture, software, ...abilities(device) },
+        description: description || `${vendor} ${architecture}`.trim(),
+      },
       { subgroup: known ? subgroupMinSize : 0, half: precision === 'f16', ...traits },
       sluggish,
     );

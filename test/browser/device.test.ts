@@ -6,7 +6,8 @@ let browser: Browser;
 let site: Site;
 
 beforeAll(async () => {
-  [browser, site] = await Promise.all([launch(), serveApp(true)]);
+  const software = launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
+  [browser, site] = await Promise.all([software, serveApp(true)]);
 });
 
 afterAll(async () => {
@@ -22,6 +23,10 @@ it('the device page measures which side is faster for which work', async () => {
   const rows = page.locator('.work li');
   await rows.first().waitFor();
   await expect.poll(() => rows.count()).toBe(4);
+  const gpu = page.locator('.sides');
+  await expect.poll(() => gpu.textContent()).toMatch(/SwiftShader.*: software, never chosen by itself/i);
+  expect(await gpu.textContent()).toMatch(/Features used: .*subgroups/);
+  expect(await gpu.textContent()).toMatch(/Largest buffer: [\d,]+ MiB/);
   const texts = await rows.allTextContents();
   expect(texts[0]).toMatch(/LeNet-5.*inference, 1WASM: over sooner than a GPU answersWASM 0\.\d+ ms/);
   expect(texts[3]).toMatch(/ResNet-20.*training step, 32(WASM|WebGPU): /);
