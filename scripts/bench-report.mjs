@@ -95,6 +95,8 @@ function profileLine(c, name) {
 export function markdown({ meta, info, cases, cold, judged }, names) {
   const reached = judged.filter((t) => t.reached).length;
   const versions = Object.entries(meta.peers).map(([name, version]) => `${name} ${version}`);
+  const { other } = meta;
+  const rest = cases.filter((c) => !other?.cases.includes(c.id)).map((c) => c.id);
   const parts = [
     '# Measured figures',
     `Written by \`npm run bench --${meta.backend === 'webgpu' ? ' --backend webgpu' : ''} --record\`, ${meta.date.slice(0, 10)}, commit ${meta.commit}. ` +
@@ -102,6 +104,11 @@ export function markdown({ meta, info, cases, cold, judged }, names) {
       `${versions.length ? versions.join(', ') : 'no peers installed'}.`,
     `Load of the machine, mean of a minute: ${meta.loadBefore.toFixed(1)} before, ${meta.loadAfter.toFixed(1)} after` +
       ` (a quiet machine has 0 before). ${meta.rounds} rounds a case; in each the peak is sampled and all take turns.`,
+    ...(other
+      ? [
+          `${rest.join(', ')}: of this run. All other cases: of ${other.date.slice(0, 10)}, commit ${other.commit}.`,
+        ]
+      : []),
     '## Times\nMedian milliseconds, in brackets the share of the peak with as many threads, in the same rounds ' +
       '(on WebGPU GFLOP/s; fused multiply and add; ours-simd-1t: multiply and add apart). Peak in GFLOP/s. `*`: the peak was below ' +
       `${percent(BUSY)} of the run's best, so others used the machine. –: cannot do it or failed.`,

@@ -31,7 +31,8 @@ const USAGE = `npm run bench -- [options]
   --timeout S         for an answer of a contestant, default 600: checks, warm-up, or its runs of a round
   --peers FOLDER      where the peers are installed, default build/bench-peers
   --install-peers     installs them there from npm first
-  --out FILE          JSON, default build/bench/results.json
+  --out FILE          JSON, default build/bench/results.json; has every case as soon as it is measured
+  --with FILE         JSON of another run, an ended one too, whose cases come into the tables beside these
   --record            also writes test/bench/RESULTS.md, or RESULTS-WEBGPU.md`;
 
 function options() {
@@ -50,6 +51,7 @@ function options() {
         peers: text(PEERS),
         'install-peers': { type: 'boolean' },
         out: text(`${root}build/bench/results.json`),
+        with: { type: 'string' },
         record: { type: 'boolean' },
         help: { type: 'boolean' },
       },
@@ -140,6 +142,15 @@ const commit = () => {
   }
 };
 
+/** Cases of another run that were not measured in this one, in the order of `all`; the description says whose they are. */
+function addRun(measured, meta, other, all) {
+  const own = new Set(measured.cases.map((c) => c.id));
+  const added = other.cases.filter((c) => !own.has(c.id));
+  const place = (c) => all.findIndex(({ id }) => id === c.id);
+  measured.cases = [...added, ...measured.cases].sort((a, b) => place(a) - place(b));
+  meta.other = { ...other.meta, cases: added.map((c) => c.id) };
+}
+
 async function findChromium() {
   const { chromium } = await import('playwright');
   const known = [process.env.CHROMIUM_PATH, '/usr/bin/chromium', chromium.executablePath()];
@@ -168,9 +179,19 @@ const server = await serveBench([
   ['/', `${root}test/bench/page`],
 ]);
 const expected = (c) => JSON.parse(readFileSync(`${MODELS}/${c.asset}.json`, 'utf8')).expected[c.id].values;
+const meta = {
+  ...{ date: new Date().toISOString(), commit: commit(), cpu: cpus()[0].model, cores: cpus().length },
+  ...{ node: process.version, rounds: values.rounds, budget: values.budget, loadBefore },
+  backend: values.backend,
+  peers: installedPeers(peers),
+};
+const finished = [];
+mkdirSync(dirname(resolve(values.out)), { recursive: true });
 const progress = (c) => {
   const parts = Object.entries(c.results).map(([n, r]) => `${n} ${r.failed ? '–' : r.median.toFixed(3)}`);
   console.error(`  ${c.id.padEnd(20)} ${parts.join('  ')}`);
+  finished.push(c);
+  writeFileSync(values.out, JSON.stringify({ meta, cases: finished }, null, 1));
 };
 console.error(`${cases.length} cases, ${names.join(', ')} …`);
 const measured = await measureCases(server.address, cases, expected, settings, progress);
@@ -186,24 +207,15 @@ const cold =
     ? summariseCold(await measureCold(server.address, lenet, coldNames, settings, takeServed))
     : {};
 server.close();
-const meta = {
-  ...{ date: new Date().toISOString(), commit: commit(), cpu: cpus()[0].model, cores: cpus().length },
-  ...{
-    node: process.version,
-    rounds: values.rounds,
-    budget: values.budget,
-    loadBefore,
-    loadAfter: loadavg()[0],
-  },
-  backend: values.backend,
-  peers: installedPeers(peers),
-};
+meta.loadAfter = loadavg()[0];
+const other = values.with && JSON.parse(readFileSync(values.with, 'utf8'));
+if (other) addRun(measured, meta, other, all);
 const judged = judge({ cases: measured.cases, cold });
 const result = { meta, ...measured, cold, judged };
-mkdirSync(dirname(resolve(values.out)), { recursive: true });
 writeFileSync(values.out, JSON.stringify(result, null, 1));
-console.log(`\n${timesTable(measured.cases, names)}\n`);
+const shown = Object.keys(contestants).filter((name) => measured.cases.some((c) => c.results[name]));
+console.log(`\n${timesTable(measured.cases, shown)}\n`);
 if (Object.keys(cold).length) console.log(`${coldTable(cold)}\n`);
 console.log(`${targetsTable(judged)}\n\nJSON: ${values.out}`);
 const record = { wasm: 'RESULTS.md', webgpu: 'RESULTS-WEBGPU.md' }[values.backend];
-if (values.record) writeFileSync(`${root}test/bench/${record}`, markdown(result, names));
+if (values.record) writeFileSync(`${root}test/bench/${record}`, markdown(result, shown));
