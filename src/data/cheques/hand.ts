@@ -37,6 +37,8 @@ interface Chain {
   readonly closedEnds: boolean;
   /** Half the width of a loop by half its height. */
   readonly aspect: number;
+  /** How far loops that are not closed narrow towards their foot: 0 round, 1 like a v. */
+  readonly pointed: number;
   /** From loop to loop, in heights of a zero, and how far the link hangs down. */
   readonly link: number;
   readonly sag: number;
@@ -66,10 +68,11 @@ const drawChain = (random: Random): Chain | null =>
   random.uniform() < 0.65
     ? null
     : {
-        opening: random.between(-0.4, 1.2),
-        closedEnds: random.uniform() < 0.4,
+        opening: random.between(-0.4, 1.4),
+        closedEnds: random.uniform() < 0.6,
         aspect: random.between(0.55, 1.1),
-        link: random.between(0, 0.5),
+        pointed: random.between(-0.6, 1),
+        link: random.between(0, 0.6),
         sag: random.between(-0.1, 0.3),
       };
 
@@ -205,6 +208,7 @@ function writeChain(
   const put = (x: number, y: number, free = false): void =>
     append(line, x - hand.shear * (y - base), y, hand.radius, free, 1);
   let left = pen.cursor + Math.max(0, hand.spacing + 0.06 * random.normal());
+  const narrowing = 0.5 * Math.max(0, chain.pointed);
   for (let k = 0; k < count; k++) {
     const ry = 0.5 * about(hand.zeroSize);
     const rx = about(ry * hand.aspect * chain.aspect);
@@ -214,7 +218,8 @@ function writeChain(
     const [from, to] = [opening, 2 * Math.PI - opening].map((a) => a + 0.3 * random.normal());
     for (let i = 0; i <= LOOP_STEPS; i++) {
       const angle = from! + ((to! - from!) * i) / LOOP_STEPS;
-      const [x, y] = [cx - rx * Math.sin(angle), cy - ry * Math.cos(angle)];
+      const wide = opening > 0 ? rx * (1 - narrowing * (1 - Math.cos(angle))) : rx;
+      const [x, y] = [cx - wide * Math.sin(angle), cy - ry * Math.cos(angle)];
       if (i === 0 && k > 0) putLink(x, y);
       put(x, y, i === 0 && k === 0);
     }
