@@ -386,8 +386,8 @@ export interface Engine {
   checkpoint(): Promise<void>;
   /** Makes ready what reads cheques, so that the first one need not wait for it. */
   prepareCheques(): Promise<void>;
-  /** Finds the amount in a photo or scan and reads it; the bitmap is used up. */
-  readCheque(picture: ImageBitmap): Promise<ChequeReading>;
+  /** Finds the amount in a photo or scan and reads it, with `quick` in one view only; the bitmap is used up. */
+  readCheque(picture: ImageBitmap, quick: boolean): Promise<ChequeReading>;
   /** A cheque of our own, drawn by a generator; each number gives another one. */
   sampleCheque(index: number): Promise<GreyImage>;
   /** Fine-tunes the reader on corrections, with replay of synthetic amounts. */

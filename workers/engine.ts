@@ -169,8 +169,8 @@ class LocalEngine implements api.Engine {
     await (await this.#desk()).prepare();
   }
 
-  async readCheque(picture: ImageBitmap): Promise<cheque.ChequeReading> {
-    return (await this.#desk()).read(picture);
+  async readCheque(picture: ImageBitmap, quick: boolean): Promise<cheque.ChequeReading> {
+    return (await this.#desk()).read(picture, quick);
   }
 
   async sampleCheque(index: number): Promise<api.GreyImage> {

@@ -14,8 +14,8 @@ export type Hint = 'search' | 'closer' | 'hold' | 'blurred' | 'reading';
 export const hint = signal<Hint>('search');
 export const liveError = signal<string | null>(null);
 
-/** Longer side of a frame, pixels: digits of an amount box are still 15 pixels high. */
-const LONGEST_SIDE = 1280;
+/** Longer side of a picture and of a live frame, pixels: digits of an amount box are still 15 and 12 pixels high. */
+const [LONGEST_SIDE, LIVE_SIDE] = [1280, 1024];
 /** Corners that move less than this share of the picture's width are steady. */
 const STEADY = 0.012;
 const SHARP = 0.5;
@@ -28,9 +28,12 @@ export async function watchVideo(video: HTMLVideoElement, { signal: stop }: Abor
   let agreeing = 0;
   seen.value = null;
   liveError.value = null;
+  let fresh = nextFrame(video);
   while (!stop.aborted) {
-    await nextFrame(video);
+    await fresh;
     if (stop.aborted) break;
+    // Asked for now: one that comes while this one is read need not be waited for.
+    fresh = nextFrame(video);
     if (video.videoWidth === 0) continue;
     const reading = await readFrame(video);
     if (stop.aborted || !reading) break;
@@ -45,26 +48,27 @@ export async function watchVideo(video: HTMLVideoElement, { signal: stop }: Abor
 
 async function readFrame(video: HTMLVideoElement): Promise<ChequeReading | null> {
   try {
-    return await readPicture(video, video.videoWidth, video.videoHeight);
+    return await readPicture(video, video.videoWidth, video.videoHeight, true);
   } catch (error) {
     liveError.value = messageOf(error);
     return null;
   }
 }
 
-/** A picture to the engine, made smaller where it is large; pixels are touched only there. */
+/** A picture to the engine, made smaller where it is large; pixels are touched only there. @param quick for the live view */
 export async function readPicture(
   source: ImageBitmapSource,
   width: number,
   height: number,
+  quick = false,
 ): Promise<ChequeReading> {
-  const scale = Math.min(1, LONGEST_SIDE / Math.max(width, height));
+  const scale = Math.min(1, (quick ? LIVE_SIDE : LONGEST_SIDE) / Math.max(width, height));
   const bitmap = await createImageBitmap(source, {
     resizeWidth: Math.max(1, Math.round(width * scale)),
     resizeHeight: Math.max(1, Math.round(height * scale)),
     resizeQuality: 'medium',
   });
-  return engine.readCheque(transfer(bitmap, [bitmap]));
+  return engine.readCheque(transfer(bitmap, [bitmap]), quick);
 }
 
 /** The next frame, or a little later where the browser does not tell. */

@@ -51,17 +51,25 @@ export function shrink(image: GreyImage, factor: number): GreyImage {
   return { width, height, data };
 }
 
-export const invert = (image: GreyImage): GreyImage => ({ ...image, data: image.data.map((v) => 255 - v) });
+export function invert({ width, height, data }: GreyImage): GreyImage {
+  const inverse = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i++) inverse[i] = 255 - data[i]!;
+  return { width, height, data: inverse };
+}
 
 /** Highest value in the (2·radius+1)² square around each pixel, clipped at the border: grey dilation. */
 export function dilate(image: GreyImage, radius: number): GreyImage {
   if (radius <= 0) return image;
-  const { width, height } = image;
-  const rows = new Uint8Array(image.data.length);
-  for (let y = 0; y < height; y++) slidingMax(image.data, rows, y * width, 1, width, radius);
-  const data = new Uint8Array(image.data.length);
-  for (let x = 0; x < width; x++) slidingMax(rows, data, x, width, height, radius);
-  return { width, height, data };
+  const { width, height, data } = image;
+  const wide = width + 2 * radius;
+  const rows = new Uint8Array(wide * height);
+  for (let y = 0; y < height; y++) rows.set(data.subarray(y * width, (y + 1) * width), y * wide + radius);
+  slidingMax(rows, 2 * radius + 1, 1);
+  const columns = new Uint8Array(width * (height + 2 * radius));
+  for (let y = 0; y < height; y++)
+    columns.set(rows.subarray(y * wide, y * wide + width), (y + radius) * width);
+  slidingMax(columns, 2 * radius + 1, width);
+  return { width, height, data: columns.slice(0, width * height) };
 }
 
 /** Lowest value in the square around each pixel: grey erosion. */
@@ -70,28 +78,17 @@ export const erode = (image: GreyImage, radius: number): GreyImage => invert(dil
 /** Fills dark shapes that are narrower than 2·radius+1, and keeps steps in brightness where they are. */
 export const close = (image: GreyImage, radius: number): GreyImage => erode(dilate(image, radius), radius);
 
-/** Maximum over a sliding window of one line (`count` values, `stride` apart): a queue of falling values. */
-function slidingMax(
-  from: Uint8Array,
-  to: Uint8Array,
-  start: number,
-  stride: number,
-  count: number,
-  radius: number,
-): void {
-  const queue = new Int32Array(count);
-  let head = 0;
-  let tail = 0;
-  for (let i = 0; i < count + radius; i++) {
-    if (i < count) {
-      const value = from[start + i * stride]!;
-      while (tail > head && from[start + queue[tail - 1]! * stride]! <= value) tail--;
-      queue[tail++] = i;
-    }
-    const centre = i - radius;
-    if (centre < 0) continue;
-    while (queue[head]! < centre - radius) head++;
-    to[start + centre * stride] = from[start + queue[head]! * stride]!;
+/**
+ * Each value becomes the highest of the `window` values from it on, `step` apart, as far as there are so many: of windows
+ * of 2, 4, 8 … from two of half the size, the last one from two that overlap.
+ */
+function slidingMax(values: Uint8Array, window: number, step: number): void {
+  for (let have = 1; have < window; ) {
+    const further = Math.min(have, window - have);
+    const end = values.length - further * step;
+    for (let i = 0, k = further * step; i < end; i++, k++)
+      if (values[k]! > values[i]!) values[i] = values[k]!;
+    have += further;
   }
 }
 

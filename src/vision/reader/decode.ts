@@ -69,21 +69,42 @@ const classOf = (digits: string, s: number): number => (s & 1 ? 1 + Number(digit
 const skips = (digits: string, s: number): boolean =>
   s >= 2 && (s & 1) === 1 && digits[s >> 1] !== digits[(s >> 1) - 1];
 
-/** log P(digits), over all alignments (Graves et al. 2006, equation 8). */
-export function logLikelihood({ data, steps }: Scores, digits: string): number {
-  const states = 2 * digits.length + 1;
-  let alpha = new Float64Array(states).fill(-Infinity);
-  for (let t = 0; t < steps; t++) {
-    const next = new Float64Array(states).fill(-Infinity);
-    for (let s = 0; s < states; s++) {
-      let before = t === 0 ? (s < 2 ? 0 : -Infinity) : alpha[s]!;
-      if (t > 0 && s > 0) before = logAdd(before, alpha[s - 1]!);
-      if (t > 0 && skips(digits, s)) before = logAdd(before, alpha[s - 2]!);
-      next[s] = before + data[classOf(digits, s) * steps + t]!;
-    }
-    alpha = next;
+/** Each class's probability at each step, [steps][classes]. */
+export function probabilitiesOf({ data, classes, steps }: Scores): Float64Array {
+  const p = new Float64Array(classes * steps);
+  for (let c = 0; c < classes; c++) {
+    for (let t = 0; t < steps; t++) p[t * classes + c] = Math.exp(data[c * steps + t]!);
   }
-  return logAdd(alpha[states - 1]!, states > 1 ? alpha[states - 2]! : -Infinity);
+  return p;
+}
+
+/** log P(digits), over all alignments (Graves et al. 2006, equations 5 to 8, each step scaled to a sum of 1). */
+export function logLikelihood(
+  scores: Scores,
+  digits: string,
+  probabilities: Float64Array = probabilitiesOf(scores),
+): number {
+  const { classes, steps } = scores;
+  const states = 2 * digits.length + 1;
+  const classAt = Array.from({ length: states }, (_, s) => classOf(digits, s));
+  const skip = Array.from({ length: states }, (_, s) => skips(digits, s));
+  const alpha = new Float64Array(states);
+  let log = 0;
+  for (let t = 0; t < steps; t++) {
+    let sum = 0;
+    // From the last state on: those before it still stand as they were a step ago.
+    for (let s = states - 1; s >= 0; s--) {
+      let before = t === 0 ? (s < 2 ? 1 : 0) : alpha[s]!;
+      if (t > 0 && s > 0) before += alpha[s - 1]!;
+      if (t > 0 && skip[s]) before += alpha[s - 2]!;
+      alpha[s] = before * probabilities[t * classes + classAt[s]!]!;
+      sum += alpha[s]!;
+    }
+    if (sum === 0) return -Infinity;
+    for (let s = 0; s < states; s++) alpha[s]! /= sum;
+    log += Math.log(sum);
+  }
+  return log + Math.log(alpha[states - 1]! + (states > 1 ? alpha[states - 2]! : 0));
 }
 
 /** First and last step of each digit on the likeliest alignment of the string; null where there is none. */
