@@ -239,8 +239,8 @@ function writeChain(
   }
 }
 
-/** Share of hands whose fours have a bowl. */
-const BOWLS = 0.1;
+/** Share of hands whose fours have a bowl: two of the 40 scans. */
+const BOWLS = 0.05;
 
 /** People write a digit in one way mostly. */
 function habit(digit: number, hand: Hand, random: Random): Glyph {
