@@ -86,8 +86,11 @@ function slidingMax(values: Uint8Array, window: number, step: number): void {
   for (let have = 1; have < window; ) {
     const further = Math.min(have, window - have);
     const end = values.length - further * step;
-    for (let i = 0, k = further * step; i < end; i++, k++)
-      if (values[k]! > values[i]!) values[i] = values[k]!;
+    for (let i = 0, k = further * step; i < end; i++, k++) {
+      // Without a branch, which would be guessed wrong often.
+      const more = values[k]! - values[i]!;
+      values[i]! += more & ~(more >> 31);
+    }
     have += further;
   }
 }

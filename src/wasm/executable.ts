@@ -7,8 +7,10 @@ import type { Buffer, WasmKernel } from '../ir/kernel.ts';
 import type { Plan, PlanMemory, Step } from '../plan/compile.ts';
 import { checkFeeds } from '../plan/feeds.ts';
 import type { Storage } from '../plan/storage.ts';
+import type { Arena } from './arena.ts';
 import { encode, encodedBytes } from './encode.ts';
 import type { Heap } from './heap.ts';
+import type { Prepared } from './prepared.ts';
 import type { WasmStore } from './store.ts';
 import { ThreadChoice } from './thread-choice.ts';
 import type { ThreadPool } from './threads.ts';
@@ -16,8 +18,10 @@ import type { ThreadPool } from './threads.ts';
 interface Program {
   readonly begin: number;
   readonly end: number;
-  readonly records: readonly number[];
+  readonly counters: number;
   readonly steps: readonly Step<WasmKernel>[];
+  /** Addresses of the steps' records. */
+  records: readonly number[];
 }
 
 export class WasmExecutable implements Executable {
@@ -26,28 +30,30 @@ export class WasmExecutable implements Executable {
   readonly memory: PlanMemory;
   readonly #blocks: number[] = [];
   readonly #addresses = new Map<Storage, number>();
-  readonly #arena: number;
-  readonly #persistent: number;
+  readonly #heap: Heap;
+  #prepared: Prepared | null = null;
   readonly #prologue: Program;
   readonly #program: Program;
-  #version = 0;
+  /** Where the arena was when the program was written. */
+  #arenaAt = -1;
   /** Made when there is something to choose. */
   #choice: ThreadChoice | null = null;
   #hasRun = false;
 
   constructor(
     readonly plan: Plan<WasmKernel>,
-    private readonly heap: Heap,
+    private readonly arena: Arena,
     private readonly store: WasmStore,
     private readonly pool: ThreadPool,
   ) {
     this.inputs = plan.graph.inputs;
     this.outputs = plan.graph.outputs;
     this.memory = plan.memory;
+    this.#heap = store.heap;
     this.store.checkFits(plan.graph.variables.values());
     try {
-      this.#arena = this.#allocate(plan.memory.arena);
-      this.#persistent = this.#allocate(plan.memory.persistent);
+      this.arena.reserve(this, plan.memory.arena);
+      if (plan.prologue.length) this.#prepared = store.prepared.take(plan);
       for (const c of plan.constants) this.#place(c, this.#allocate(c.bytes));
       for (const c of plan.constants) this.#write(this.#address(c), c.tensor as Tensor);
       for (const v of plan.graph.inputs.values()) this.#place(plan.storageOf(v), this.#allocate(bytesOf(v)));
@@ -55,8 +61,10 @@ export class WasmExecutable implements Executable {
         if (storage.region === 'output' && !this.#addresses.has(storage))
           this.#place(storage, this.#allocate(storage.bytes));
       }
-      this.#prologue = this.#encode(plan.prologue);
-      this.#program = this.#encode(plan.steps);
+      this.#prologue = this.#programFor(plan.prologue);
+      this.#program = this.#programFor(plan.steps);
+      this.#encode(this.#prologue);
+      this.#encode(this.#program);
     } catch (error) {
       this.dispose();
       throw error;
@@ -64,7 +72,7 @@ export class WasmExecutable implements Executable {
   }
 
   #allocate(bytes: number): number {
-    const at = this.heap.allocate(bytes);
+    const at = this.#heap.allocate(bytes);
     this.#blocks.push(at);
     return at;
   }
@@ -75,30 +83,34 @@ export class WasmExecutable implements Executable {
 
   #address(s: Storage): number {
     if (s.region === 'variable') return this.store.addressOf(s.name as string);
-    if (s.region === 'arena' || s.region === 'persistent') {
-      return (s.region === 'arena' ? this.#arena : this.#persistent) + s.offset;
-    }
+    if (s.region === 'arena') return this.#arenaAt + s.offset;
+    if (s.region === 'persistent') return this.#prepared!.address + s.offset;
     const at = this.#addresses.get(s);
     if (at === undefined)
       throw new LensletError('memory', `A buffer of region "${s.region}" was not placed.`);
     return at;
   }
 
-  #encode(steps: readonly Step<WasmKernel>[]): Program {
+  #programFor(steps: readonly Step<WasmKernel>[]): Program {
     const begin = this.#allocate(encodedBytes(steps));
     const counters = this.#allocate(steps.length * Layout.COUNTER_STRIDE);
-    const records = encode(
-      this.heap.memory.buffer,
-      begin,
-      steps,
-      (i) => counters + i * Layout.COUNTER_STRIDE,
+    return { begin, end: begin + encodedBytes(steps), counters, steps, records: [] };
+  }
+
+  /** Writes the program for where the arena is now. */
+  #encode(program: Program): void {
+    this.#arenaAt = this.arena.addressFor(this);
+    program.records = encode(
+      this.#heap.memory.buffer,
+      program.begin,
+      program.steps,
+      (i) => program.counters + i * Layout.COUNTER_STRIDE,
       (b: Buffer) => this.#address(this.plan.storageOf(b)),
     );
-    return { begin, end: begin + encodedBytes(steps), records, steps };
   }
 
   #write(at: number, value: Tensor): void {
-    this.heap.view(value.dtype, at, sizeOf(value.shape)).set(value.data);
+    this.#heap.view(value.dtype, at, sizeOf(value.shape)).set(value.data);
   }
 
   async run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
@@ -139,20 +151,27 @@ export class WasmExecutable implements Executable {
     );
   }
 
-  /** Variables change, even when a kernel traps half-way: prologues of others that read them run again. */
+  /** Variables change, even when a kernel traps half-way: prologues that read them run again. */
   #changing(work: () => void): void {
     try {
       work();
     } finally {
-      if (this.plan.graph.updates.size) this.#version = ++this.store.version;
+      if (this.plan.graph.updates.size) {
+        this.store.version++;
+        if (this.#prepared) this.#prepared.version = this.store.version;
+      }
     }
   }
 
-  /** The prologue depends on variables that this plan does not change: only writes from elsewhere make it stale. */
+  /**
+   * Makes ready to run. The prologue depends on variables that this plan does not change: only writes from elsewhere make
+   * it stale, and another plan may have run the same one.
+   */
   #prepare(): void {
-    if (this.#version === this.store.version) return;
+    if (this.#arenaAt !== this.arena.addressFor(this)) this.#encode(this.#program);
+    if (!this.#prepared || this.#prepared.version === this.store.version) return;
     this.#execute(this.#prologue, this.pool.size);
-    this.#version = this.store.version;
+    this.#prepared.version = this.store.version;
   }
 
   /** With as many threads as are fastest. */
@@ -176,7 +195,7 @@ export class WasmExecutable implements Executable {
     const results: Record<string, Tensor> = {};
     for (const [name, { value, storage }] of this.plan.outputs) {
       const at = this.#address(storage);
-      const data = this.heap.view(value.dtype, at, sizeOf(value.shape)).slice();
+      const data = this.#heap.view(value.dtype, at, sizeOf(value.shape)).slice();
       results[name] = { dtype: value.dtype, shape: value.shape, data };
     }
     return results;
@@ -198,7 +217,10 @@ export class WasmExecutable implements Executable {
   }
 
   dispose(): void {
-    for (const at of this.#blocks) this.heap.free(at);
+    this.arena.release(this);
+    if (this.#prepared) this.store.prepared.release(this.#prepared);
+    this.#prepared = null;
+    for (const at of this.#blocks) this.#heap.free(at);
     this.#blocks.length = 0;
   }
 }

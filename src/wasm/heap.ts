@@ -30,6 +30,8 @@ const alignUp = (n: number): number => Math.ceil(n / Layout.ALIGN) * Layout.ALIG
 
 /** What guard bytes hold: a value that no kernel writes there by accident. */
 const GUARD = 0xa5;
+/** Four of these bytes are no number. */
+const NOT_A_NUMBER = 0xff;
 
 export class Heap {
   /** Free blocks, sorted by address, never adjacent. */
@@ -50,10 +52,16 @@ export class Heap {
     return [...this.#used.values()].reduce((a, b) => a + b, 0);
   }
 
-  /** Address of a zeroed block. @throws LensletError 'memory' */
-  allocate(bytes: number): number {
-    if (!this.guarded) return this.#take(bytes);
-    const at = this.#take(bytes + 2 * Layout.ALIGN) + Layout.ALIGN;
+  /**
+   * Address of a block of zeros; of an 'unset' one whatever was there before, or with guards what no kernel may read.
+   * @throws LensletError 'memory'
+   */
+  allocate(bytes: number, content: 'zeros' | 'unset' = 'zeros'): number {
+    const around = this.guarded ? Layout.ALIGN : 0;
+    const at = this.#take(bytes + 2 * around) + around;
+    if (content === 'zeros') new Uint8Array(this.memory.buffer, at, bytes).fill(0);
+    if (!this.guarded) return at;
+    if (content === 'unset') new Uint8Array(this.memory.buffer, at, bytes).fill(NOT_A_NUMBER);
     this.#guards.set(at, bytes);
     for (const guard of this.#guardsOf(at, bytes)) guard.fill(GUARD);
     return at;
@@ -74,7 +82,6 @@ export class Heap {
     block.bytes -= size;
     this.#free = this.#free.filter((b) => b.bytes > 0);
     this.#used.set(at, size);
-    new Uint8Array(this.memory.buffer, at, size).fill(0);
     return at;
   }
 

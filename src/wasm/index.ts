@@ -5,6 +5,7 @@ import { check, LensletError } from '../core/error.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 import type { WasmKernel } from '../ir/kernel.ts';
 import { compile, type Target } from '../plan/compile.ts';
+import { Arena } from './arena.ts';
 import { WasmExecutable } from './executable.ts';
 import { allocateMemory, Heap } from './heap.ts';
 import { WasmStore } from './store.ts';
@@ -45,6 +46,7 @@ export const wasmTarget: Target<WasmKernel> = {
 export class WasmBackend implements Backend {
   readonly name = 'wasm';
   readonly #heap: Heap;
+  readonly #arena: Arena;
 
   private constructor(
     readonly binary: Binary,
@@ -54,6 +56,7 @@ export class WasmBackend implements Backend {
     readonly started: Promise<void>,
   ) {
     this.#heap = new Heap(pool.memory, guarded);
+    this.#arena = new Arena(this.#heap);
   }
 
   /** @throws LensletError 'value' for an impossible number of threads, 'memory' when there is none */
@@ -120,7 +123,7 @@ export class WasmBackend implements Backend {
         'The variables live in another backend; create the store with this one.',
       );
     }
-    return new WasmExecutable(compile(graph, wasmTarget), this.#heap, store, this.pool);
+    return new WasmExecutable(compile(graph, wasmTarget), this.#arena, store, this.pool);
   }
 
   dispose(): void {

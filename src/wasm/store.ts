@@ -6,6 +6,7 @@ import { sameShape, showType, sizeOf, type Tensor } from '../core/tensor.ts';
 import type { VariableSpec } from '../ir/graph.ts';
 import { checkData } from '../plan/feeds.ts';
 import type { Heap } from './heap.ts';
+import { PreparedWeights } from './prepared.ts';
 
 export class WasmStore implements VariableStore {
   readonly specs = new Map<string, VariableSpec>();
@@ -15,7 +16,12 @@ export class WasmStore implements VariableStore {
 
   disposed = false;
 
-  constructor(readonly heap: Heap) {}
+  /** What plans computed from the variables. */
+  readonly prepared: PreparedWeights;
+
+  constructor(readonly heap: Heap) {
+    this.prepared = new PreparedWeights(heap);
+  }
 
   add(spec: VariableSpec): void {
     check(!this.specs.has(spec.name), 'value', () => `There is a variable "${spec.name}" already.`);

@@ -21,8 +21,8 @@ import { sharpness } from '../../src/vision/cheque/sharpness.ts';
 import type { Box, GreyImage } from '../../src/vision/grey.ts';
 import { type ChequeReading as Found, insideOf, readCheque } from '../../src/vision/reader/cheque.ts';
 import { cutDigits } from '../../src/vision/reader/digits.ts';
-import { prepareLine } from '../../src/vision/reader/line.ts';
-import { type ReaderNetwork, together } from '../../src/vision/reader/read.ts';
+import { emptyLines, lineWidths, prepareLine } from '../../src/vision/reader/line.ts';
+import { POSES, type ReaderNetwork, together } from '../../src/vision/reader/read.ts';
 import type { ChequeReading, Correction, LearnReport, ReadAmount } from '../cheque-api.ts';
 
 /** Digits below this confidence are shown as unsure. */
@@ -31,6 +31,8 @@ const SURE = 0.9;
 const [SAMPLES, REPLAY] = [1990, 1998];
 /** To make ready: a cheque's width that is drawn fast, in pixels; from so many readings on they take half the time. */
 const [WARM_WIDTH, WARM_READINGS] = [1000, 8];
+/** Widths of most amounts in the reader's images; each has a plan of its own. */
+const [LEAST_PLANNED, MOST_PLANNED] = [128, 448];
 /** Side of the images of single digits, as MNIST's. */
 const DIGIT_SIDE = 28;
 
@@ -72,12 +74,20 @@ export class ChequeDesk {
     return this.#adapted ? together([shipped, readerNetwork(await this.#openOwn())]) : shipped;
   }
 
-  /** Loads the network and reads a few times, until somebody has a picture: plans are made, scripts compiled well. */
+  /** Loads the network, and until somebody has a picture makes plans and reads a few times: scripts are compiled well. */
   async prepare(): Promise<void> {
     const network = await this.#network();
     const { image } = syntheticCheque(SAMPLES, 0, { width: WARM_WIDTH });
-    for (let i = 0; i < WARM_READINGS && !this.#used; i++) {
-      await readCheque(network, image, readerSettings);
+    const widths = lineWidths(LEAST_PLANNED, MOST_PLANNED);
+    const tasks = [
+      ...widths.map((width) => () => network(emptyLines(POSES.length, width))),
+      ...Array.from({ length: WARM_READINGS }, () => () => readCheque(network, image, readerSettings)),
+      // The live view looks at a line once.
+      ...widths.map((width) => () => network(emptyLines(1, width))),
+    ];
+    for (const task of tasks) {
+      if (this.#used) break;
+      await task();
       // Whoever waits for the engine comes first.
       await new Promise((resolve) => setTimeout(resolve));
     }

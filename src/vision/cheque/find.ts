@@ -9,7 +9,7 @@ import {
   warp,
 } from '../../core/homography.ts';
 import { type Box, checkImage, type GreyImage, shrink } from '../grey.ts';
-import { type Frame, findFrame } from './frame.ts';
+import { type Frame, findFrame, frameArea, LEAST_SCORE } from './frame.ts';
 import { aspectOf, findOutline } from './outline.ts';
 
 /** Where a cheque's amount stands. All places are in pixels of the image given. */
@@ -36,9 +36,8 @@ export const LINE_HEIGHT = 96;
 const WIDTH = 800;
 /** A frame is beyond doubt from here on: no other way to hold the cheque is tried. */
 const SURE = 3.2;
-const LEAST_SCORE = 2.3;
-/** Other frames are worth a look from here on, where no amount can be read in a better one. */
-const LEAST_OTHER = 1.6;
+/** The best frame scores more than this; then others count too, where no amount can be read in it. */
+const LEAST_BEST = 2.3;
 /** Scores of what is upside down count less: few hold a cheque so. */
 const UPSIDE_DOWN = 0.8;
 /** Room for handwriting around the frame, in heights of the frame. */
@@ -66,11 +65,11 @@ export function findAmounts(image: GreyImage): FoundAmount[] {
     const found = findIn(image, quad);
     const isSure = found !== null && found.score > SURE;
     const score = found ? found.score * (isSure ? 1 : likely) : 0;
-    if (found && score > LEAST_OTHER) all.push({ ...found, score });
+    if (found && score > LEAST_SCORE) all.push({ ...found, score });
     if (isSure) break;
   }
   all.sort((a, b) => b.score - a.score);
-  return all[0] && all[0].score > LEAST_SCORE ? all : [];
+  return all[0] && all[0].score > LEAST_BEST ? all : [];
 }
 
 /** The quadrilateral as it is, long side across, and upside down; how likely each is. */
@@ -89,7 +88,10 @@ function turned([a, b, c, d]: Quad): [Quad, number][] {
 function findIn(image: GreyImage, cheque: Quad): FoundAmount | null {
   const height = Math.round(WIDTH / Math.max(1, aspectOf(cheque)));
   const toImage = homography(quadOf(WIDTH, height), cheque);
-  const frame = findFrame(straightened(image, toImage, WIDTH, height));
+  const size = { width: WIDTH, height };
+  const { x0, y0, x1, y1 } = frameArea(size);
+  const area = compose(toImage, [1, 0, x0, 0, 1, y0, 0, 0, 1]);
+  const frame = findFrame(straightened(image, area, x1 - x0, y1 - y0), size);
   if (!frame) return null;
   const corners = mapQuad(toImage, quadOf(frame.x1 - frame.x0, frame.y1 - frame.y0, frame.x0, frame.y0));
   const room = withRoom(frame);

@@ -26,40 +26,42 @@ const LEAST_LINE = 0.5;
 const LEAST_INK = 0.01;
 /** Sides and lines meet within this many pixels. */
 const SLACK = 5;
+/** How far beyond the corners sides and lines are looked for, in heights and widths of the frame. */
+const BEYOND_SIDES = 0.4;
+const BEYOND_LINES = 0.1;
 
-/** How much darker each pixel is than what is beside it, across a line that would run through it. */
-interface Darkness {
-  /** Running sums: entry p + along is the sum of p and of the pixels before it on its line; 0 near the border. */
-  readonly sums: Int32Array;
-  /** Pixels on a line, how far apart they are in memory, and how far apart lines are. */
+/** Pixels as the lines of one direction: their number on a line, how far apart they and the lines are in memory. */
+interface Direction {
+  readonly data: Uint8Array;
   readonly count: number;
   readonly along: number;
   readonly across: number;
 }
 
-/** Dark lines of a picture: running sums of the pixels that belong to one. */
+/** Dark lines of a picture. */
 interface Lines {
   readonly width: number;
   readonly height: number;
-  /** 1 where a horizontal line passes within one pixel. */
-  readonly across: Uint8Array;
+  /** Width of the whole cheque, by which sizes are told. */
+  readonly scale: number;
+  /** 1 where a vertical line passes. */
   readonly down: Uint8Array;
-  /** Sums of `across` along rows: entry y·(width + 1) + x is the sum of [0, x). */
+  /** Pixels of horizontal lines and of those beside them, along rows: entry y·(width + 1) + x is the sum of [0, x). */
   readonly acrossSums: Int32Array;
-  readonly level: Darkness;
-  readonly upright: Darkness;
+  readonly level: Direction;
+  readonly upright: Direction;
 }
 
-function linesOf({ width, height, data }: GreyImage): Lines {
+function linesOf({ width, height, data }: GreyImage, scale: number): Lines {
   const across = new Uint8Array(data.length);
   const down = new Uint8Array(data.length);
-  const levelRuns = runsOf(data, RUN.across, width, height, 1, width);
-  const uprightRuns = runsOf(data, RUN.down, height, width, width, 1);
+  const levelRuns = runsAlong(data, width, height);
+  const uprightRuns = runsDown(data, width, height);
+  const far = BESIDE * width;
   for (let y = BESIDE; y < height - BESIDE; y++) {
-    for (let x = BESIDE; x < width - BESIDE; x++) {
-      const at = y * width + x;
+    for (let at = y * width + BESIDE; at < (y + 1) * width - BESIDE; at++) {
       const level = levelRuns[at]! * (1 + LEAST_CONTRAST.across) + 1;
-      if (level < levelRuns[at - BESIDE * width]! && level < levelRuns[at + BESIDE * width]!) {
+      if (level < levelRuns[at - far]! && level < levelRuns[at + far]!) {
         across[at] = across[at - width] = across[at + width] = 1;
       }
       const upright = uprightRuns[at]! * (1 + LEAST_CONTRAST.down) + 1;
@@ -67,63 +69,69 @@ function linesOf({ width, height, data }: GreyImage): Lines {
     }
   }
   const acrossSums = new Int32Array((width + 1) * height);
+  for (let y = 0, at = 0, to = 1; y < height; y++, to++) {
+    for (let x = 0, sum = 0; x < width; x++) acrossSums[to++] = sum += across[at++]!;
+  }
+  const level = { data, count: width, along: 1, across: width };
+  const upright = { data, count: height, along: width, across: 1 };
+  return { width, height, scale, down, acrossSums, level, upright };
+}
+
+/** Sums of the RUN.across pixels around each along its row; 0 near the ends. */
+function runsAlong(data: Uint8Array, width: number, height: number): Uint16Array {
+  const sums = new Uint16Array(data.length);
+  const half = (RUN.across - 1) / 2;
   for (let y = 0; y < height; y++) {
-    const row = y * (width + 1);
-    for (let x = 0; x < width; x++) acrossSums[row + x + 1] = acrossSums[row + x]! + across[y * width + x]!;
+    const end = (y + 1) * width;
+    let sum = 0;
+    for (let at = y * width; at < end - width + RUN.across - 1; at++) sum += data[at]!;
+    for (let at = end - width + RUN.across - 1; at < end; at++) {
+      sum += data[at]!;
+      sums[at - half] = sum;
+      sum -= data[at - RUN.across + 1]!;
+    }
   }
-  const level = darknessOf(data, width, 1, width);
-  const upright = darknessOf(data, height, width, 1);
-  return { width, height, across, down, acrossSums, level, upright };
+  return sums;
 }
 
-function darknessOf(data: Uint8Array, count: number, along: number, across: number): Darkness {
-  const sums = new Int32Array(data.length + along);
-  const far = BESIDE * across;
-  for (let at = far; at < data.length - far; at++) {
-    const beside = Math.min(data[at - far]!, data[at + far]!);
-    sums[at + along] = sums[at]! + Math.max(0, beside - data[at]!);
+/** Sums of the RUN.down pixels around each along its column, row by row; 0 near the ends. */
+function runsDown(data: Uint8Array, width: number, height: number): Uint16Array {
+  const sums = new Uint16Array(data.length);
+  const columns = new Uint16Array(width);
+  const back = RUN.down * width;
+  const half = ((RUN.down - 1) / 2) * width;
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, at++) {
+      columns[x]! += data[at]! - (y >= RUN.down ? data[at - back]! : 0);
+      if (y >= RUN.down - 1) sums[at - half] = columns[x]!;
+    }
   }
-  return { sums, count, along, across };
+  return sums;
 }
 
-/** Mean darkness of [from, to) of a line, or of one right beside it; null where that is outside of the picture. */
+/**
+ * How much darker than what is beside it [from, to) of a line is, or of one right beside it, in the mean; null where that
+ * is outside of the picture. Near the border nothing is dark.
+ */
 function darkness(
-  { sums, count, along, across }: Darkness,
+  { data, count, along, across }: Direction,
   line: number,
   from: number,
   to: number,
 ): number | null {
   const [first, end] = [Math.max(0, from), Math.min(count, to)];
   if (end <= first) return null;
+  const far = BESIDE * across;
   let most = 0;
   for (let l = line - 1; l <= line + 1; l++) {
-    const at = l * across;
-    most = Math.max(most, (sums[at + end * along] ?? 0) - (sums[at + first * along] ?? 0));
+    let sum = 0;
+    for (let i = first, at = l * across + first * along; i < end; i++, at += along) {
+      if (at >= far && at < data.length - far)
+        sum += Math.max(0, Math.min(data[at - far]!, data[at + far]!) - data[at]!);
+    }
+    most = Math.max(most, sum);
   }
   return most / (end - first);
-}
-
-/** Sums over `run` pixels along each of `lines` lines of `count`, pixels `step` apart; those at the ends are 0. */
-function runsOf(
-  data: Uint8Array,
-  run: number,
-  count: number,
-  lines: number,
-  step: number,
-  stride: number,
-): Uint16Array {
-  const sums = new Uint16Array(data.length);
-  const half = (run - 1) / 2;
-  for (let line = 0; line < lines; line++) {
-    let at = line * stride;
-    let sum = 0;
-    for (let i = 0; i < count; i++, at += step) {
-      sum += data[at]!;
-      if (i >= run) sum -= data[at - run * step]!;
-      if (i >= run - 1) sums[at - half * step] = sum;
-    }
-  }
-  return sums;
 }
 
 /** A vertical line's place, [y0, y1). */
@@ -136,8 +144,8 @@ interface Upright {
 }
 
 /** Vertical lines as high as a frame's side may be; they may lean by a pixel. */
-function uprightsOf({ width, height, down }: Lines): Upright[] {
-  const least = Math.round(LEAST_HEIGHT * width);
+function uprightsOf({ width, height, scale, down }: Lines): Upright[] {
+  const least = Math.round(LEAST_HEIGHT * scale);
   const found: Upright[] = [];
   for (let x = 1; x < width - 1; x++) {
     let start = -1;
@@ -189,20 +197,50 @@ function shareOf(lines: Lines, x0: number, x1: number, y0: number, y1: number): 
   );
 }
 
+/** Where the middle of an amount's frame is usually, and how far from there, as shares of the cheque's sides. */
+const USUAL = { x: 0.83, y: 0.38, dx: 0.12, dy: 0.2 };
+
 /** How usual a place is: in the right part of the cheque, around its middle or above. */
 function prior(x: number, y: number): number {
-  const dx = (x - 0.83) / 0.12;
-  const dy = (y - 0.38) / 0.2;
+  const dx = (x - USUAL.x) / USUAL.dx;
+  const dy = (y - USUAL.y) / USUAL.dy;
   return Math.exp(-0.5 * (dx * dx + dy * dy));
 }
 
 /** Four sides that are all there, as wide as can be. */
 const MOST_SCORE = 4.3;
+/** Frames are worth a look from here on. */
+export const LEAST_SCORE = 1.6;
 
-/** The most likely frame, or null where there is none. @param cheque straightened, 0 = black … 255 = white */
-export function findFrame(cheque: GreyImage): Frame | null {
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The part of a straightened cheque in which frames worth a look lie, with what is seen around them. */
+export function frameArea({ width, height }: Size): Box {
+  // Farther away than this even the best frame scores less, by `prior`.
+  const far = Math.sqrt(2 * Math.log(MOST_SCORE / LEAST_SCORE));
+  const left = (USUAL.x - far * USUAL.dx - (0.5 + BEYOND_LINES) * MOST_WIDTH) * width;
+  const bottom = (USUAL.y + far * USUAL.dy) * height + (0.5 + BEYOND_SIDES) * MOST_HEIGHT * width;
+  const edge = 2 * SLACK;
+  return {
+    x0: Math.max(0, Math.floor(left) - edge),
+    y0: 0,
+    x1: width,
+    y1: Math.min(height, Math.ceil(bottom) + edge),
+  };
+}
+
+/**
+ * The most likely frame, in pixels of the cheque, or null where none is worth a look.
+ * @param area what `frameArea` tells of the straightened cheque, 0 = black … 255 = white
+ * @param cheque size of the whole
+ */
+export function findFrame(area: GreyImage, cheque: Size): Frame | null {
   const { width, height } = cheque;
-  const lines = linesOf(cheque);
+  const offset = width - area.width;
+  const lines = linesOf(area, width);
   const uprights = uprightsOf(lines).sort((a, b) => a.x - b.x);
   let best: Frame | null = null;
   const consider = (left: Upright | null, right: Upright | null): void => {
@@ -210,10 +248,11 @@ export function findFrame(cheque: GreyImage): Frame | null {
     const y0 = Math.max(left.y0, right.y0);
     const y1 = Math.min(left.y1, right.y1);
     if (y1 - y0 < LEAST_HEIGHT * width * 0.8) return;
-    const usual = prior((left.x + right.x) / 2 / width, (y0 + y1) / 2 / height);
-    if (best && MOST_SCORE * usual <= best.score) return;
-    const frame = closeFrame(lines, left, right, y0, y1, usual);
-    if (frame && (!best || frame.score > best.score) && isWritten(lines, frame)) best = frame;
+    const usual = prior((offset + (left.x + right.x) / 2) / width, (y0 + y1) / 2 / height);
+    const least = best ? best.score : LEAST_SCORE;
+    if (MOST_SCORE * usual <= least) return;
+    const frame = closeFrame(lines, left, right, [y0, y1], usual, least);
+    if (frame && isWritten(lines, frame)) best = frame;
   };
   for (const [i, side] of uprights.entries()) {
     consider(side, faintSide(lines, side, 1));
@@ -223,8 +262,10 @@ export function findFrame(cheque: GreyImage): Frame | null {
       consider(side, uprights[j]!);
     }
   }
-  return best;
+  return best && moved(best, offset);
 }
+
+const moved = (frame: Frame, dx: number): Frame => ({ ...frame, x0: frame.x0 + dx, x1: frame.x1 + dx });
 
 /** Whether something stands within the frame: empty ones are for other purposes. */
 function isWritten({ width, down }: Lines, { x0, y0, x1, y1 }: Frame): boolean {
@@ -244,10 +285,10 @@ const FAINT = 0.4;
  * place; it may be too faint itself, or hidden by what stands beside it.
  */
 function faintSide(lines: Lines, side: Upright, to: 1 | -1): Upright | null {
-  const { width } = lines;
+  const { width, scale } = lines;
   const span = (from: number, until: number): [number, number] => (to > 0 ? [from, until] : [until, from]);
-  const near = side.x + to * Math.round(LEAST_WIDTH * width);
-  const most = Math.max(0, Math.min(width - 1, side.x + to * Math.round(MOST_WIDTH * width)));
+  const near = side.x + to * Math.round(LEAST_WIDTH * scale);
+  const most = Math.max(0, Math.min(width - 1, side.x + to * Math.round(MOST_WIDTH * scale)));
   if ((most - near) * to <= 0) return null;
   const top = bestRow(lines, ...span(side.x, near), side.y0 - SLACK, side.y0 + SLACK);
   const bottom = bestRow(lines, ...span(side.x, near), side.y1 - 1 - SLACK, side.y1 - 1 + SLACK);
@@ -259,9 +300,6 @@ function faintSide(lines: Lines, side: Upright, to: 1 | -1): Upright | null {
   return { x: Math.max(0, Math.min(x + step, width - 1)), y0: top.y, y1: bottom.y + 1, share: FAINT };
 }
 
-/** How far beyond the corners its sides and lines are looked for, in heights and widths of the frame. */
-const BEYOND_SIDES = 0.4;
-const BEYOND_LINES = 0.1;
 /** Pixels around a corner that count to neither side of it. */
 const CORNER = 3;
 
@@ -270,7 +308,7 @@ const CORNER = 3;
  * at most 1, their mean.
  */
 function runOn(
-  lines: Darkness,
+  lines: Direction,
   pair: readonly [number, number],
   from: number,
   to: number,
@@ -287,41 +325,35 @@ function runOn(
   return { before: mean(from - CORNER - reach), behind: mean(to + CORNER) };
 }
 
-/** Top and bottom between two sides that reach [y0, y1) both; sides may run on beyond the frame. */
+/**
+ * Top and bottom between two sides that reach [y0, y1) both; sides may run on beyond the frame. Null where the lines are
+ * not there, or the score is not above `least`.
+ */
 function closeFrame(
   lines: Lines,
   left: Upright,
   right: Upright,
-  y0: number,
-  y1: number,
+  [y0, y1]: readonly [number, number],
   usual: number,
+  least: number,
 ): Frame | null {
-  const least = LEAST_HEIGHT * lines.width;
+  const { scale } = lines;
+  const lowest = LEAST_HEIGHT * scale;
   const top = bestRow(lines, left.x, right.x, y0 - SLACK, Math.min(y0 + SLACK, y1));
-  const bottom = bestRow(
-    lines,
-    left.x,
-    right.x,
-    Math.max(top.y + Math.round(least), y1 - 1 - SLACK),
-    y1 + SLACK,
-  );
+  const from = Math.max(top.y + Math.round(lowest), y1 - 1 - SLACK);
+  const bottom = bestRow(lines, left.x, right.x, from, y1 + SLACK);
   const high = bottom.y - top.y;
-  if (high < least || high > MOST_HEIGHT * lines.width || Math.min(top.share, bottom.share) < LEAST_LINE)
+  if (high < lowest || high > MOST_HEIGHT * scale || Math.min(top.share, bottom.share) < LEAST_LINE)
     return null;
   const covered = (side: Upright): number =>
     (side.share * (Math.min(side.y1, bottom.y + 1) - Math.max(side.y0, top.y))) / (high + 1);
-  // Strokes of a pen cross the frame, and a pattern goes on beside it; its own sides and lines end in its corners.
   const wide = right.x - left.x;
+  const seen =
+    top.share + bottom.share + covered(left) + covered(right) + (0.3 * wide) / (MOST_WIDTH * scale);
+  if (seen * usual <= least) return null;
+  // Strokes of a pen cross the frame, and a pattern goes on beside it; its own sides and lines end in its corners.
   const over = runOn(lines.upright, [left.x, right.x], top.y, bottom.y, BEYOND_SIDES * high);
   const on = runOn(lines.level, [top.y, bottom.y], left.x, right.x, BEYOND_LINES * wide);
-  const sides = covered(left) + covered(right) - 0.5 * (over.before + over.behind);
-  const score =
-    (top.share +
-      bottom.share +
-      sides -
-      0.7 * on.before -
-      on.behind +
-      (0.3 * wide) / (MOST_WIDTH * lines.width)) *
-    usual;
-  return { x0: left.x, y0: top.y, x1: right.x + 1, y1: bottom.y + 1, score };
+  const score = (seen - 0.5 * (over.before + over.behind) - 0.7 * on.before - on.behind) * usual;
+  return score > least ? { x0: left.x, y0: top.y, x1: right.x + 1, y1: bottom.y + 1, score } : null;
 }

@@ -219,21 +219,24 @@ function straightLines(image: GreyImage): [StraightLine[], StraightLine[]] {
   const cos = Float64Array.from({ length: DEGREES }, (_, a) => Math.cos((a * Math.PI) / DEGREES));
   const sin = Float64Array.from({ length: DEGREES }, (_, a) => Math.sin((a * Math.PI) / DEGREES));
   for (let y = 1; y < height - 1; y++) {
+    const cy = y + 0.5 - height / 2;
     for (let x = 1; x < width - 1; x++) {
       const at = y * width + x;
-      const [n, s] = [at - width, at + width];
+      const n = at - width;
+      const s = at + width;
       const gx =
         data[n + 1]! - data[n - 1]! + 2 * (data[at + 1]! - data[at - 1]!) + data[s + 1]! - data[s - 1]!;
       const gy = data[s - 1]! - data[n - 1]! + 2 * (data[s]! - data[n]!) + data[s + 1]! - data[n + 1]!;
       const strength = Math.abs(gx) + Math.abs(gy);
       if (strength < 4 * LEAST_STEP) continue;
       const weight = Math.min(1, strength / 64);
-      const angle = Math.round((Math.atan2(gy, gx) * DEGREES) / Math.PI);
-      const [cx, cy] = [x + 0.5 - width / 2, y + 0.5 - height / 2];
-      for (let d = -2; d <= 2; d++) {
-        const a = (angle + d + 2 * DEGREES) % DEGREES;
-        const rho = Math.round(cx * cos[a]! + cy * sin[a]!) + radius;
-        votes[a * (2 * radius + 1) + rho]! += weight * (d === 0 ? 1 : 0.6);
+      const cx = x + 0.5 - width / 2;
+      // A line's direction is one of half a turn.
+      let a = Math.round((Math.atan2(gy, gx) * DEGREES) / Math.PI) + 2 * DEGREES - 2;
+      for (let d = -2; d <= 2; d++, a++) {
+        while (a >= DEGREES) a -= DEGREES;
+        const rho = Math.floor(cx * cos[a]! + cy * sin[a]! + radius + 0.5);
+        votes[a * (2 * radius + 1) + rho]! += d === 0 ? weight : 0.6 * weight;
       }
     }
   }

@@ -2,6 +2,7 @@
  * An amount line brought into the form in which the reader takes it: ink on nothing, the writing as high as that of
  * every other line, in an image HEIGHT pixels high.
  */
+import { type Tensor, tensor } from '../../core/tensor.ts';
 import { type Box, checkImage, dilate, erode, type GreyImage, histogramOf, otsu, shrink } from '../grey.ts';
 
 /** Height of the reader's images. */
@@ -173,6 +174,14 @@ export interface Bend {
   readonly xByColumn: Float32Array;
   readonly yByColumn: Float32Array;
 }
+
+/** The widths of the reader's images from `least` to `most`. */
+export const lineWidths = (least: number, most: number): number[] =>
+  Array.from({ length: (most - least) / WIDTH_STEP + 1 }, (_, i) => least + i * WIDTH_STEP);
+
+/** Images of lines on which nothing is written, f32[count × 1 × HEIGHT × width]. */
+export const emptyLines = (count: number, width: number): Tensor =>
+  tensor([count, 1, HEIGHT, width], new Float32Array(count * HEIGHT * width));
 
 /** Draws a line into a HEIGHT × `width` image, bilinear; outside of the line there is no ink. */
 export function drawLine({ ink }: Line, at: Placement, width: number, out: Uint8Array, bend?: Bend): void {
