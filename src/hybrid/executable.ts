@@ -214,6 +214,8 @@ export class HybridExecutable implements Executable {
         ? { side: 'webgpu', why: 'asked for' }
         : { side: 'wasm', why: 'no GPU' };
     }
+    const { noRival } = this.backend;
+    if (noRival) return { side: 'wasm', why: noRival };
     const values = await this.#values();
     const wasm = await measure(this.backend.wasm, this.graph, values, feeds);
     if (wasm !== null && wasm < SHORT) return { side: 'wasm', why: 'short', wasm };

@@ -65,6 +65,8 @@ export class HybridBackend implements Backend {
   readonly choices = new Map<string, Choice>();
   readonly #stores = new Set<HybridStore>();
   #gpu: Promise<GpuBackend | null> | null = null;
+  /** What `#gpu` came to. */
+  #opened: GpuBackend | null | undefined;
   #losses = 0;
 
   constructor(readonly options: HybridOptions) {}
@@ -76,8 +78,20 @@ export class HybridBackend implements Backend {
   /** The GPU; null where there is none, or it was lost too often. */
   gpu(): Promise<GpuBackend | null> {
     if (this.#losses > MOST_LOSSES) return Promise.resolve(null);
-    this.#gpu ??= this.options.openGpu().catch(() => null);
+    this.#gpu ??= this.options
+      .openGpu()
+      .catch(() => null)
+      .then((gpu) => {
+        this.#opened = gpu;
+        return gpu;
+      });
     return this.#gpu;
+  }
+
+  /** Why no plan needs to be measured: what a GPU that was asked for came to. Null while none was, or it may be faster. */
+  get noRival(): 'no GPU' | 'software GPU' | null {
+    if (this.#opened === null || this.#losses > MOST_LOSSES) return 'no GPU';
+    return this.#opened?.adapter.software ? 'software GPU' : null;
   }
 
   /** Drops a GPU that was lost; the next run opens another one. */
@@ -85,6 +99,7 @@ export class HybridBackend implements Backend {
     const old = await this.#gpu;
     if (!old) return;
     this.#gpu = null;
+    this.#opened = undefined;
     this.#losses++;
     for (const store of this.#stores) store.lose();
     old.dispose();

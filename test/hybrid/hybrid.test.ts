@@ -57,6 +57,25 @@ describe('the choice', () => {
     await session.dispose();
   });
 
+  it.each([
+    ['software GPU', () => new FakeGpu(behind, { description: 'fake', software: true })],
+    [
+      'no GPU',
+      () => {
+        throw new LensletError('unsupported', 'There is none.');
+      },
+    ],
+  ])('is not measured again where there is nothing to compare with: %s', async (why, gpu) => {
+    const backend = hybrid(gpu);
+    const session = await Session.create(lenet5Modern, backend);
+    await session.infer(many);
+    await session.infer(randomTensor('more', [520, 1, 32, 32]));
+    const [first, second] = [...backend.choices.values()];
+    expect(first).toEqual({ side: 'wasm', why, wasm: expect.any(Number) });
+    expect(second).toEqual({ side: 'wasm', why });
+    await session.dispose();
+  });
+
   it('is WASM, and no GPU is opened, for work that is over sooner than a GPU answers', async () => {
     let opened = 0;
     const backend = hybrid(() => {
