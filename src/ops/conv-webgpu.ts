@@ -14,6 +14,7 @@ import {
 } from '../ir/kernel.ts';
 import { flattened, isLinear, isStatic } from './conv-kernels.ts';
 import type { ConvEpilogue, ConvGeometry } from './conv-shape.ts';
+import { isTiled, tiledConvShader, tiledWeights } from './conv-tiled-webgpu.ts';
 import { type Axis, type ConvTile, convShader, convTile, type Pass, type Taps } from './conv-wgsl.ts';
 import { gemmShader, linearShaders } from './gemm-webgpu.ts';
 import { packed as pair } from './half-wgsl.ts';
@@ -80,9 +81,28 @@ export function convShaders(
     rows: forwardAxis(s.h, s.oh, s.kh, s.sh, s.dh, s.pt),
     columns: forwardAxis(s.w, s.ow, s.kw, s.sw, s.dw, s.pl),
   };
-  const tile = convTile(pass, gpu, gpu.half && isStatic(w));
-  const { packed, kernel } = packShader(w, pass, { group: s.m * k, m: k, c: taps, row: s.kw }, tile);
-  return [kernel, convShader(x, packed, bias, y, pass, tile, e, false)];
+  const weights = { group: s.m * k, m: k, c: taps, row: s.kw };
+  const how = { half: gpu.half === true && isStatic(w), part: false };
+  return passShaders(x, w, bias, y, pass, weights, e, gpu, how);
+}
+
+/** The weights of a pass, packed, and its results. */
+function passShaders(
+  x: Buffer,
+  w: Buffer,
+  bias: Buffer | null,
+  y: Buffer,
+  pass: Pass,
+  weights: Weights,
+  e: ConvEpilogue,
+  gpu: GpuTraits,
+  { half, part }: { readonly half: boolean; readonly part: boolean },
+): WebgpuKernel[] {
+  const tiled = isTiled(pass, gpu);
+  const tile = tiled ? tiledWeights(half) : convTile(pass, gpu, half);
+  const { packed, kernel } = packShader(w, pass, weights, tile);
+  const shader = tiled ? tiledConvShader : convShader;
+  return [kernel, shader(x, packed, bias, y, pass, tile, e, part)];
 }
 
 /**
@@ -141,8 +161,7 @@ export function convTransposeShaders(
       columns: phaseAxis(column, s.w, s.ow, s.kw, s.sw, s.dw, s.pl),
     };
     if (!pass.rows.size || !pass.columns.size) return [];
-    const tile = convTile(pass, gpu);
-    const { packed, kernel } = packShader(w, pass, weights, tile);
-    return [kernel, convShader(y, packed, bias, x, pass, tile, e, phases.length > 1)];
+    const how = { half: false, part: phases.length > 1 };
+    return passShaders(y, w, bias, x, pass, weights, e, gpu, how);
   });
 }

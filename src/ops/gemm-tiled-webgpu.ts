@@ -32,10 +32,36 @@ export interface ProductShape {
 }
 
 /** Rows and columns of a workgroup's tile, and how deep its share of k is. */
-const SIDE = 64;
-const DEPTH = 16;
+export const SIDE = 64;
+export const DEPTH = 16;
 /** Columns between an invocation's two vectors: neighbours read neighbours. */
-const SPREAD = SIDE / 2;
+export const SPREAD = SIDE / 2;
+/** Sizes from which tiles of workgroups are filled well enough. */
+export const TILED = 32;
+
+/** The tiles, [k][row] and [k][column]. */
+export const TILES = `
+var<workgroup> tileA: array<f32, ${SIDE * DEPTH}>;
+var<workgroup> tileB: array<f32, ${SIDE * DEPTH}>;`;
+
+/** Statements that add the product of both tiles to an invocation's sums `s{row}_{vector}`, 8 × 2 vectors. */
+export const MULTIPLY = `for (var deep = 0u; deep < ${DEPTH}; deep++) {
+      let ta = deep * ${SIDE} + rowAt;
+      let tb = deep * ${SIDE} + columnAt;
+      ${range(2)
+        .map((v) => {
+          const parts = range(4).map((j) => `tileB[tb + ${v * SPREAD + j}]`);
+          return `let b${v} = vec4f(${parts.join(', ')});`;
+        })
+        .join('\n      ')}
+      ${range(8)
+        .map((r) => `let a${r} = tileA[ta + ${r}]; s${r}_0 += a${r} * b0; s${r}_1 += a${r} * b1;`)
+        .join('\n      ')}
+    }`;
+
+/** Statements that say which rows and columns of the tiles an invocation's sums are of. */
+export const PLACE = `let rowAt = (local / 8) * 8;
+  let columnAt = (local % 8) * 4;`;
 
 /**
  * Statements that fetch a tile as [k][row or column], zero outside the matrix. Neighbours fetch what lies beside each
@@ -78,9 +104,7 @@ export function tiledShader(
   const matrices = sizeOf(dims);
   const tile = { rows: 8, vectors: 2 };
   const parts = (v: number) => range(4).map((j) => `bias[min(column + ${v * SPREAD + j}, ${uint(s.n - 1)})]`);
-  const wgsl = `
-var<workgroup> tileA: array<f32, ${SIDE * DEPTH}>;
-var<workgroup> tileB: array<f32, ${SIDE * DEPTH}>;
+  const wgsl = `${TILES}
 ${activationFunctionWgsl(e)}
 ${s.half ? UNPACK : ''}
 fn run(group: u32, local: u32) {
@@ -88,8 +112,7 @@ fn run(group: u32, local: u32) {
   let firstRow = (group / ${uint(across)} % ${uint(down)}) * ${SIDE};
   let firstColumn = (group % ${uint(across)}) * ${SIDE};
   ${offsets('z', dims, { pa: { strides: az }, pb: { strides: bz } })}
-  let rowAt = (local / 8) * 8;
-  let columnAt = (local % 8) * 4;
+  ${PLACE}
   let row = firstRow + rowAt;
   let column = firstColumn + columnAt;
   ${range(2)
@@ -102,21 +125,7 @@ fn run(group: u32, local: u32) {
     ${fetch('tileA', { name: 'a', at: 'pa', first: 'firstRow', count: s.m, step: s.a.row, kStep: s.a.column }, s.k)}
     ${fetch('tileB', { name: 'b', at: 'pb', first: 'firstColumn', count: s.n, step: s.b.column, kStep: s.b.row, half: s.half }, s.k)}
     workgroupBarrier();
-    for (var deep = 0u; deep < ${DEPTH}; deep++) {
-      let ta = deep * ${SIDE} + rowAt;
-      let tb = deep * ${SIDE} + columnAt;
-      ${range(2)
-        .map(
-          (v) =>
-            `let b${v} = vec4f(${range(4)
-              .map((j) => `tileB[tb + ${v * SPREAD + j}]`)
-              .join(', ')});`,
-        )
-        .join('\n      ')}
-      ${range(8)
-        .map((r) => `let a${r} = tileA[ta + ${r}]; s${r}_0 += a${r} * b0; s${r}_1 += a${r} * b1;`)
-        .join('\n      ')}
-    }
+    ${MULTIPLY}
     workgroupBarrier();
   }
   if (row >= ${uint(s.m)}) { return; }

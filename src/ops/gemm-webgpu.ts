@@ -17,7 +17,7 @@ import {
 import { isStatic } from './conv-kernels.ts';
 import type { Epilogue } from './conv-shape.ts';
 import { activationFunctionWgsl } from './elementwise-wgsl.ts';
-import { type ProductShape, stores, tiledShader } from './gemm-tiled-webgpu.ts';
+import { type ProductShape, stores, TILED, tiledShader } from './gemm-tiled-webgpu.ts';
 import { halved, readsHalves, UNPACK } from './half-wgsl.ts';
 import { evenTile, fromLane, groupOf, offsets, range, uint, vectors, XYZW } from './wgsl.ts';
 
@@ -45,9 +45,6 @@ const rowOf = ({ swapped }: Tile, four: string, i: number): string =>
     : swapped
       ? `16 * (${four} >> 2) + 4 * (lane ^ (${four} & 3)) + ${i}`
       : `4 * ${four} + ${i}`;
-
-/** Sizes from which tiles of workgroups are filled well enough. */
-const TILED = 32;
 
 type Layout = 'along k' | 'across' | 'scalar';
 
