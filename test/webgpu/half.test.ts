@@ -31,6 +31,7 @@ const cases: readonly Case[] = [
   { name: 'two groups, stride 2', build: conv({ groups: 2, stride: 2 }), x: [1, 6, 9, 9], w: [8, 3, 3, 3] },
   { name: '1×1, 20 channels', build: conv({}), x: [1, 8, 4, 8], w: [20, 8, 1, 1] },
   { name: 'kernel as large as the image', build: conv({}), x: [3, 4, 4, 4], w: [6, 4, 4, 4] },
+  { name: '3×3, tiled on GPUs', build: conv({ padding: 1 }), x: [1, 4, 6, 7], w: [34, 4, 3, 3] },
   { name: 'linear', build: linear, x: [3, 36], w: [11, 36] },
   { name: 'linear, tiled on GPUs', build: linear, x: [40, 36], w: [70, 36] },
 ];
