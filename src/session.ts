@@ -9,6 +9,8 @@ import { Builder, type Model } from './nn/builder.ts';
 export interface SessionOptions {
   /** The initial values are a function of this and the variables' names. Default 0. */
   readonly seed?: number;
+  /** Where inference runs as long as that is there, in a backend that has sides. Default: where it is faster, measured. */
+  readonly inference?: Side;
 }
 
 export class Session {
@@ -19,13 +21,14 @@ export class Session {
     readonly model: Model,
     readonly backend: Backend,
     readonly seed: number,
+    private readonly side?: Side,
   ) {
     this.#store = backend.createStore();
   }
 
   /** A network with initial values. */
-  static async create(model: Model, backend: Backend, { seed = 0 }: SessionOptions = {}): Promise<Session> {
-    const session = new Session(model, backend, seed);
+  static async create(model: Model, backend: Backend, options: SessionOptions = {}): Promise<Session> {
+    const session = new Session(model, backend, options.seed ?? 0, options.inference);
     await session.inference([1, ...model.input], []);
     return session;
   }
@@ -72,7 +75,7 @@ export class Session {
 
   /** The inference plan for inputs of this shape [N,C,H,W]: input "x", outputs "scores" and the taps. */
   inference(shape: Shape, taps: readonly string[]): Promise<Executable> {
-    return this.plan(`infer ${shape} ${taps}`, false, (b) => {
+    const build = (b: Builder) => {
       const scores = this.model.build(b, b.graph.input('x', { dtype: 'f32', shape }));
       b.graph.output('scores', scores);
       for (const name of taps) {
@@ -84,7 +87,8 @@ export class Session {
         );
         b.graph.output(name, value);
       }
-    });
+    };
+    return this.plan(`infer ${shape} ${taps}`, false, build, this.side);
   }
 
   /**

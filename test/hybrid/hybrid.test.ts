@@ -47,6 +47,19 @@ describe('the choice', () => {
     await session.dispose();
   });
 
+  it('is where a session wants to infer, without a measurement; training is measured', async () => {
+    const gpu = new FakeGpu(behind);
+    const backend = hybrid(() => gpu);
+    const session = await Session.create(lenet5Modern, backend, { inference: 'wasm' });
+    await session.infer(many);
+    expect(gpu.runs).toBe(0);
+    expect([...backend.choices.values()]).toEqual([{ side: 'wasm', why: 'asked for' }]);
+    const labels = tensor([512], new Int32Array(512).fill(3));
+    await new Trainer(session, sgd()).step({ x: many, labels }, 0.01, 1);
+    expect(gpu.runs).toBeGreaterThan(0);
+    await session.dispose();
+  });
+
   it('is never a software GPU by itself', async () => {
     const gpu = new FakeGpu(behind, { description: 'fake', software: true });
     const backend = hybrid(() => gpu);

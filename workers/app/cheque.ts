@@ -33,6 +33,11 @@ const [SAMPLES, REPLAY] = [1990, 1998];
 const [WARM_WIDTH, WARM_READINGS] = [1000, 8];
 /** Widths of most amounts in the reader's images; each has a plan of its own. */
 const [LEAST_PLANNED, MOST_PLANNED] = [128, 448];
+/**
+ * Every width of a line has a plan of its own, which runs for some milliseconds: to compile it for a GPU and to find out
+ * whether it is faster there would take longer than all reading.
+ */
+const READS = { inference: 'wasm' } as const;
 /** Side of the images of single digits, as MNIST's. */
 const DIGIT_SIDE = 28;
 
@@ -59,13 +64,13 @@ export class ChequeDesk {
   }
 
   async #load(): Promise<Session> {
-    const session = await Session.create(chequeReader, await this.backend);
+    const session = await Session.create(chequeReader, await this.backend, READS);
     await session.loadStateDict(await shippedWeights());
     return session;
   }
 
   #openOwn(): Promise<Session> {
-    this.#own ??= this.backend.then((backend) => Session.create(chequeReader, backend));
+    this.#own ??= this.backend.then((backend) => Session.create(chequeReader, backend, READS));
     return this.#own;
   }
 
