@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
+import { constEnums } from './scripts/const-enums.mjs';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -42,7 +43,7 @@ export default defineConfig({
   root: path('pwa'),
   base: './',
   publicDir: path('pwa/public'),
-  plugins: [contentSecurityPolicy],
+  plugins: [contentSecurityPolicy, constEnums()],
   build: {
     outDir: path('dist/app'),
     emptyOutDir: true,
@@ -62,6 +63,7 @@ export default defineConfig({
   },
   worker: {
     format: 'es',
+    plugins: () => [constEnums()],
     rolldownOptions: {
       output: { codeSplitting: { groups: [{ name: 'shared', test: isShared, minShareCount: 2 }] } },
     },

@@ -1,6 +1,7 @@
 // npm run build:bench [-- FOLDER]: Lenslet as an adapter of the benchmark's pages, in dist/bench.
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
+import { constEnums } from './const-enums.mjs';
 import { root } from './project.mjs';
 
 export const ADAPTER = `${root}dist/bench`;
@@ -21,8 +22,8 @@ export async function buildAdapter(outDir = ADAPTER) {
     base: './',
     logLevel: 'warn',
     publicDir: false,
-    plugins: [withoutStyles],
-    worker: { format: 'es' },
+    plugins: [withoutStyles, constEnums()],
+    worker: { format: 'es', plugins: () => [constEnums()] },
     build: {
       outDir,
       emptyOutDir: true,
