@@ -22,8 +22,17 @@ export interface WorkChoice {
   readonly choice: Choice;
 }
 
-/** Does each piece of work once and tells what was decided for it. */
+/** Does each piece of work once and tells what was decided for it, with the times. */
 export async function measureWork(backend: HybridBackend): Promise<WorkChoice[]> {
+  backend.timesAll = true;
+  try {
+    return await choices(backend);
+  } finally {
+    backend.timesAll = false;
+  }
+}
+
+async function choices(backend: HybridBackend): Promise<WorkChoice[]> {
   const rows: WorkChoice[] = [];
   for (const { model, batch, training } of WORK) {
     const session = await Session.create(model, backend);

@@ -63,6 +63,8 @@ export class HybridBackend implements Backend {
   readonly mayLose = true;
   /** What was decided, by the plan's fingerprint, the latest last. */
   readonly choices = new Map<string, Choice>();
+  /** Whether plans that only WASM will run are timed, too: for who wants to see the times. */
+  timesAll = false;
   readonly #stores = new Set<HybridStore>();
   #gpu: Promise<GpuBackend | null> | null = null;
   /** What `#gpu` came to. */
@@ -90,6 +92,7 @@ export class HybridBackend implements Backend {
 
   /** Why no plan needs to be measured: what a GPU that was asked for came to. Null while none was, or it may be faster. */
   get noRival(): 'no GPU' | 'software GPU' | null {
+    if (this.timesAll) return null;
     if (this.#opened === null || this.#losses > MOST_LOSSES) return 'no GPU';
     return this.#opened?.adapter.software ? 'software GPU' : null;
   }

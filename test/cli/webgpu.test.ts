@@ -23,7 +23,7 @@ test.skipIf(!found)('train and eval say on WebGPU what they say on WASM', async 
   const accuracies: number[] = [];
   for (const backend of ['wasm', 'webgpu']) {
     const [out, log] = [join(folder, `${backend}.safetensors`), join(folder, `${backend}.csv`)];
-    const args = ['--data', digits, '--epochs', '2', '--batch', '32', '--seed', '7', '--backend', backend];
+    const args = ['--data', digits, '--epochs', '1', '--batch', '32', '--seed', '7', '--backend', backend];
     const trained = await lenslet(['train', 'lenet5-modern', ...args, '--out', out, '--log', log, '--json']);
     expect([trained.status, JSON.parse(trained.stdout).reason]).toEqual([0, 'finished']);
     rows.push(rowsOf(log));
@@ -31,8 +31,8 @@ test.skipIf(!found)('train and eval say on WebGPU what they say on WASM', async 
     accuracies.push(JSON.parse(checked.stdout).accuracy);
   }
   const [wasm, webgpu] = rows;
-  expect(webgpu).toHaveLength(2);
-  // Sums in another order: losses differ in the seventh digit after 24 steps, and no image is near an edge.
+  expect(webgpu).toHaveLength(1);
+  // Sums in another order: losses differ in the seventh digit after 12 steps, and no image is near an edge.
   for (const [i, row] of wasm!.entries()) {
     for (const [k, value] of row.entries()) expect(Math.abs(webgpu![i]![k]! - value)).toBeLessThan(1e-5);
   }
