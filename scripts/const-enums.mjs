@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
-const IMPORT = /^import \{([^}]*)\} from '([^']*\/as\/[a-z-]+\.ts)';$/gm;
+const IMPORT = /^import \{[^}]*\} from '([^']*\/as\/[a-z-]+\.ts)';$/gm;
 const ENUM = /^export const enum (\w+) \{\n([\s\S]*?)^\}/gm;
 const MEMBER = /^\s*(\w+) = (-?\d+),?$/gm;
 
@@ -24,7 +24,7 @@ export function constEnums() {
     transform(code, id) {
       if (!id.endsWith('.ts')) return null;
       const values = new Map();
-      for (const [, , from] of code.matchAll(IMPORT)) {
+      for (const [, from] of code.matchAll(IMPORT)) {
         const file = resolve(dirname(id), from);
         if (!files.has(file)) files.set(file, valuesOf(file));
         for (const [name, value] of files.get(file)) values.set(name, value);

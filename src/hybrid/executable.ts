@@ -4,7 +4,7 @@ import { LensletError } from '../core/error.ts';
 import type { Tensor, TensorType } from '../core/tensor.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { PlanMemory } from '../plan/compile.ts';
-import type { Choice, HybridBackend } from './index.ts';
+import type { Choice, GpuBackend, HybridBackend } from './index.ts';
 import { fingerprint, measure } from './measure.ts';
 import type { HybridStore } from './store.ts';
 
@@ -15,6 +15,12 @@ function better(wasm: number | null, webgpu: number | null): Choice {
   if (webgpu === null) return { side: 'wasm', why: 'does not fit' };
   if (wasm === null) return { side: 'webgpu', why: 'does not fit' };
   return { side: webgpu < wasm ? 'webgpu' : 'wasm', why: 'measured', wasm, webgpu };
+}
+
+/** Why WASM need not be compared with it; null where it has to be. */
+function noRival(gpu: GpuBackend | null): 'no GPU' | 'software GPU' | null {
+  if (!gpu) return 'no GPU';
+  return gpu.adapter.software ? 'software GPU' : null;
 }
 
 type Feeds = Readonly<Record<string, Tensor>>;
@@ -214,19 +220,22 @@ export class HybridExecutable implements Executable {
         ? { side: 'webgpu', why: 'asked for' }
         : { side: 'wasm', why: 'no GPU' };
     }
-    const { noRival } = this.backend;
-    if (noRival) return { side: 'wasm', why: noRival };
+    if (this.backend.asked && !this.backend.timesAll) {
+      const why = noRival(await this.backend.gpu());
+      if (why) return { side: 'wasm', why };
+    }
     const values = await this.#values();
     const wasm = await measure(this.backend.wasm, this.graph, values, feeds);
     if (wasm !== null && wasm < SHORT) return { side: 'wasm', why: 'short', wasm };
     const gpu = await this.backend.gpu();
     const alone = wasm === null ? {} : { wasm };
-    if (!gpu) return { side: 'wasm', why: 'no GPU', ...alone };
-    if (gpu.adapter.software) return { side: 'wasm', why: 'software GPU', ...alone };
-    const key = `${gpu.adapter.description} ${fingerprint(this.graph)}`;
+    const why = noRival(gpu);
+    if (why) return { side: 'wasm', why, ...alone };
+    const rival = gpu as GpuBackend;
+    const key = `${rival.adapter.description} ${fingerprint(this.graph)}`;
     const known = memory?.get(key);
     if (known) return { ...known, why: 'remembered' };
-    const webgpu = await measure(gpu, this.graph, values, feeds);
+    const webgpu = await measure(rival, this.graph, values, feeds);
     const choice = better(wasm, webgpu);
     memory?.set(key, choice);
     return choice;

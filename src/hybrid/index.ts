@@ -67,8 +67,6 @@ export class HybridBackend implements Backend {
   timesAll = false;
   readonly #stores = new Set<HybridStore>();
   #gpu: Promise<GpuBackend | null> | null = null;
-  /** What `#gpu` came to. */
-  #opened: GpuBackend | null | undefined;
   #losses = 0;
 
   constructor(readonly options: HybridOptions) {}
@@ -80,21 +78,13 @@ export class HybridBackend implements Backend {
   /** The GPU; null where there is none, or it was lost too often. */
   gpu(): Promise<GpuBackend | null> {
     if (this.#losses > MOST_LOSSES) return Promise.resolve(null);
-    this.#gpu ??= this.options
-      .openGpu()
-      .catch(() => null)
-      .then((gpu) => {
-        this.#opened = gpu;
-        return gpu;
-      });
+    this.#gpu ??= this.options.openGpu().catch(() => null);
     return this.#gpu;
   }
 
-  /** Why no plan needs to be measured: what a GPU that was asked for came to. Null while none was, or it may be faster. */
-  get noRival(): 'no GPU' | 'software GPU' | null {
-    if (this.timesAll) return null;
-    if (this.#opened === null || this.#losses > MOST_LOSSES) return 'no GPU';
-    return this.#opened?.adapter.software ? 'software GPU' : null;
+  /** Whether somebody asked for the GPU, so that asking again opens none. */
+  get asked(): boolean {
+    return this.#gpu !== null || this.#losses > MOST_LOSSES;
   }
 
   /** Drops a GPU that was lost; the next run opens another one. */
@@ -102,7 +92,6 @@ export class HybridBackend implements Backend {
     const old = await this.#gpu;
     if (!old) return;
     this.#gpu = null;
-    this.#opened = undefined;
     this.#losses++;
     for (const store of this.#stores) store.lose();
     old.dispose();

@@ -13,14 +13,11 @@ import {
   writesPart,
 } from '../ir/kernel.ts';
 import type { ConvEpilogue } from './conv-shape.ts';
-import type { ConvTile, Pass } from './conv-wgsl.ts';
+import { type ConvTile, type Pass, pixelsOf, tapsOf } from './conv-wgsl.ts';
 import { activationFunctionWgsl } from './elementwise-wgsl.ts';
 import { DEPTH, MULTIPLY, PLACE, SIDE, SPREAD, TILED, TILES } from './gemm-tiled-webgpu.ts';
 import { readsHalves, UNPACK } from './half-wgsl.ts';
 import { GROUP, pickFour, range, uint, vectors, XYZW } from './wgsl.ts';
-
-const tapsOf = ({ rows, columns }: Pass): number => rows.taps.count * columns.taps.count;
-const pixelsOf = ({ n, rows, columns }: Pass): number => n * rows.size * columns.size;
 
 /** Whether the tiles of workgroups are filled well enough; software has no memory for them that is faster. */
 export const isTiled = (p: Pass, gpu: GpuTraits): boolean =>
@@ -58,9 +55,10 @@ function fetch(p: Pass, half: boolean): string {
 }
 
 /** Statements that say where in y the pixels of an invocation go, `at{vector}_{pixel}`, and which there are. */
-function places({ n, g, m, rows, columns }: Pass): string[] {
+function places(p: Pass): string[] {
+  const { g, m, rows, columns } = p;
   const plane = rows.output * columns.output;
-  const pixels = n * rows.size * columns.size;
+  const pixels = pixelsOf(p);
   return range(2).flatMap((v) =>
     range(4).flatMap((j) => {
       const name = `${v}_${j}`;

@@ -49,6 +49,9 @@ export interface Pass {
   readonly columns: Axis;
 }
 
+export const tapsOf = ({ rows, columns }: Pass): number => rows.taps.count * columns.taps.count;
+export const pixelsOf = ({ n, rows, columns }: Pass): number => n * rows.size * columns.size;
+
 /** What an invocation computes. */
 export interface ConvTile {
   /** Output channels: 1–3, or a multiple of four. */
@@ -115,7 +118,7 @@ class ConvText {
     readonly t: ConvTile,
   ) {
     const { taps, stride, input, output, size, spread } = p.columns;
-    this.taps = p.rows.taps.count * taps.count;
+    this.taps = tapsOf(p);
     const reached = range(4 * t.vectors).flatMap((pixel) =>
       range(taps.count).map((i) => pixel * stride + taps.shift + i * taps.move),
     );
@@ -338,6 +341,6 @@ fn run(group: u32, local: u32) {
     ...(e.residual ? [reads('residual', e.residual, element)] : []),
     (part ? writesPart : writes)('y', y, element),
   ];
-  const macs = p.n * p.g * p.m * p.c * text.taps * rows.size * columns.size;
+  const macs = pixelsOf(p) * p.g * p.m * p.c * text.taps;
   return { wgsl, workgroups: Math.ceil(items / size), size, args, subgroups: t.shared, macs };
 }
