@@ -15,6 +15,7 @@ import {
   type StreamOptions,
   type StreamState,
 } from '../../src/train/reader/stream.ts';
+import { FONT_DIGIT, fontDigits } from './fonts.ts';
 import { type Amount, cutDigits, GLYPH_SIZE, readAmounts } from './orand.ts';
 
 export interface LinesOptions {
@@ -117,9 +118,10 @@ async function streamOptions({ data, seed, batch }: LinesOptions): Promise<Strea
   const makers: LineMaker[] = [
     realLines(train),
     composedLines([
-      [0.6, digitSource(mnist)],
-      [0.15, digitSource(usps, 16)],
-      [0.25, digitSource(cutDigits(train), GLYPH_SIZE)],
+      [0.4, digitSource(mnist)],
+      [0.12, digitSource(usps, 16)],
+      [0.23, digitSource(cutDigits(train), GLYPH_SIZE)],
+      [0.25, digitSource(await fontDigits(), FONT_DIGIT)],
     ]),
     (random) => syntheticLine(seed, random),
   ];
