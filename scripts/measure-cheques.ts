@@ -45,7 +45,7 @@ function judge(set: string, name: string, image: GreyImage, box: Box): void {
   const t0 = performance.now();
   findOutline(image);
   const t1 = performance.now();
-  const amount = findAmount(image);
+  const amount = findAmount(image, true);
   const t2 = performance.now();
   if (amount) cleanLine(amount.line, amount.lineFrame);
   times.outline.push(t1 - t0);

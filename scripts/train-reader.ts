@@ -1,8 +1,10 @@
 /**
- * npm run train:reader -- [--data DIR] [--out FILE] [--steps N] [--decay N] [--lr N] [--seed N] [--threads N] [--from FILE]…:
+ * npm run train:reader -- [--data DIR] [--out FILE] [--steps N] [--decay N] [--lr N] [--seed N] [--threads N] [--average N]
+ * [--from FILE]…:
  * trains the reader of amounts on ORAND-CAR-A, MNIST strings and synthetic amounts. Goes on from FILE.checkpoint of --out
- * where that exists, else starts from the mean of the weights --from; with --lr 0 only the statistics of batch
- * normalisation are measured anew.
+ * where that exists, else starts from the mean of the weights --from, variables they lack from their first values; with
+ * --lr 0 only the statistics of batch normalisation are measured anew. What is kept is the weights' exponential moving
+ * average over some --average steps.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,6 +31,7 @@ const { values: args } = parseArgs({
     threads: { type: 'string', default: '1' },
     batch: { type: 'string', default: '8' },
     lr: { type: 'string', default: '0.0015' },
+    average: { type: 'string', default: '1000' },
     from: { type: 'string', multiple: true },
   },
 });
@@ -37,9 +40,9 @@ const WARM = 150;
 /** Steps between reports, each with a checkpoint; and between measurements. */
 const EVERY = 100;
 const MEASURE = 500;
-/** What is kept is the weights' exponential moving average, moved on every so many steps by so much. */
+/** The average is moved on every so many steps by so much. */
 const AVERAGED = 10;
-const SHARE = 0.01;
+const SHARE = AVERAGED / Number(args.average);
 
 /** Factor on the learning rate: rises over the first steps, falls to 0 over the last, so that the end can be chosen late. */
 const rate = (step: number): number => Math.min(1, (step + 1) / WARM, (steps - step) / decay);
@@ -90,9 +93,8 @@ async function main(): Promise<void> {
     return `, validation ${(100 * (await accuracy(measured, validation))).toFixed(1)} %`;
   };
   if (step === 0 && args.from) {
-    await session.loadStateDict(
-      meanOf(args.from.map((file) => parseSafetensors(readFileSync(file)).tensors)),
-    );
+    const mean = meanOf(args.from.map((file) => parseSafetensors(readFileSync(file)).tensors));
+    await session.loadStateDict(new Map([...(await session.stateDict()), ...mean]));
   }
   let [loss, right, began] = [0, 0, performance.now()];
   while (step < steps) {

@@ -10,7 +10,7 @@ import {
 } from '../../core/homography.ts';
 import { type Box, checkImage, type GreyImage, shrink } from '../grey.ts';
 import { type Frame, findFrame, frameArea, LEAST_SCORE } from './frame.ts';
-import { aspectOf, findOutline } from './outline.ts';
+import { aspectOf, faintOutlines, findOutline } from './outline.ts';
 
 /** Where a cheque's amount stands. All places are in pixels of the image given. */
 export interface FoundAmount {
@@ -47,21 +47,34 @@ const ROOM = { left: 0.12, top: 0.18, right: 0.05, bottom: 0.35 };
  * The amount of a cheque that fills the image (a scan) or lies on something that its edges stand out from (a photo),
  * turned any way. Null where no frame is found.
  * @param image luma, 0 = black … 255 = white
+ * @param thorough as for `findAmounts`
  * @throws LensletError `shape` for an empty image
  */
-export const findAmount = (image: GreyImage): FoundAmount | null => findAmounts(image)[0] ?? null;
+export const findAmount = (image: GreyImage, thorough = false): FoundAmount | null =>
+  findAmounts(image, thorough)[0] ?? null;
 
 /**
  * The likeliest frame for each way to hold the cheque, best first: a form's other frames, upside down, can look more like
  * that of the amount than its own. Empty where none is likely.
+ * @param thorough where none is found, looks for cheques whose outline hardly stands out; takes several times as long
  * @throws LensletError `shape` for an empty image
  */
-export function findAmounts(image: GreyImage): FoundAmount[] {
+export function findAmounts(image: GreyImage, thorough = false): FoundAmount[] {
   checkImage(image);
   const outline = findOutline(image);
   const whole = quadOf(image.width, image.height);
+  const found = findWithin(image, outline ? [outline.quad, whole] : [whole]);
+  if (found.length > 0 || !thorough) return found;
+  return findWithin(
+    image,
+    faintOutlines(image).map(({ quad }) => quad),
+  );
+}
+
+/** The likeliest frames of cheques with these corners, best first. */
+function findWithin(image: GreyImage, cheques: readonly Quad[]): FoundAmount[] {
   const all: FoundAmount[] = [];
-  for (const [quad, likely] of [...(outline ? turned(outline.quad) : []), ...turned(whole)]) {
+  for (const [quad, likely] of cheques.flatMap(turned)) {
     const found = findIn(image, quad);
     const isSure = found !== null && found.score > SURE;
     const score = found ? found.score * (isSure ? 1 : likely) : 0;

@@ -20,9 +20,21 @@ const ASPECT = [1.5, 3.4] as const;
 const LEAST_VOTES = 8;
 const LEAST_AREA = 0.12;
 const LEAST_SIDE = 0.1;
-/** A side is left out when less than this of it is there; all four together need LEAST_SCORE. */
-const LEAST_SHARE = 0.3;
-const LEAST_SCORE = 0.55;
+
+/** How much of an outline must be there. */
+interface Clarity {
+  /** Outlines kept. */
+  readonly most: number;
+  /** A side is left out when less than this of it is there. */
+  readonly share: number;
+  /** All four together. */
+  readonly score: number;
+}
+const CLEAR: Clarity = { most: 1, share: 0.3, score: 0.55 };
+const FAINT: Clarity = { most: 5, share: 0.2, score: 0.35 };
+/** Corners nearer than this, as a share of the picture's width, are the same. */
+const ALIKE = 0.04;
+
 /** Light on both sides of an edge is compared this many pixels away from it, and must differ by this much. */
 const BESIDE = 2.5;
 const LEAST_STEP = 4;
@@ -35,35 +47,56 @@ interface StraightLine {
 }
 
 /** The cheque's outline in pixels of `image`, or null where none stands out, as in a scan cut to its edges. */
-export function findOutline(image: GreyImage): Outline | null {
+export const findOutline = (image: GreyImage): Outline | null => outlines(image, CLEAR)[0] ?? null;
+
+/** What may be its outline where none stands out: on a patterned ground, across a shadow. Likeliest first. */
+export const faintOutlines = (image: GreyImage): Outline[] => outlines(image, FAINT);
+
+function outlines(image: GreyImage, clarity: Clarity): Outline[] {
   const factor = Math.max(1, Math.ceil(Math.max(image.width, image.height) / SIZE));
   const small = shrink(image, factor);
   const [upright, level] = straightLines(small);
   const support = supportOf(small);
-  let best: Outline | null = null;
+  const best: Ranked[] = [];
   for (const left of upright) {
     for (const right of upright) {
       if (right.distance <= left.distance + LEAST_SIDE * small.width) continue;
       // Pieces of level lines between these two that may be a side, from the top down.
       const pieces = level
         .map((line) => pieceOf(line, left, right, small, support))
-        .filter((piece) => piece !== null && piece.share >= LEAST_SHARE) as Piece[];
+        .filter((piece) => piece !== null && piece.share >= clarity.share) as Piece[];
       for (const top of pieces) {
         for (const bottom of pieces) {
           const quad: Quad = [top.from, top.to, bottom.to, bottom.from];
           if (!isCheque(quad, small)) continue;
           const size = reach(quad, small);
-          const least = Math.min(top.share, bottom.share);
-          if (best && (0.5 * least + 0.5) * size <= best.score * reach(best.quad, small)) continue;
+          const bar = best[clarity.most - 1]?.rank ?? 0;
+          if ((0.5 * Math.min(top.share, bottom.share) + 0.5) * size <= bar) continue;
           const shares = [top.share, bottom.share, support(quad[1], quad[2]), support(quad[3], quad[0])];
           const score = 0.5 * Math.min(...shares) + 0.125 * shares.reduce((a, b) => a + b);
-          if (score < LEAST_SCORE) continue;
-          if (!best || score * size > best.score * reach(best.quad, small)) best = { quad, score };
+          if (score < clarity.score || score * size <= bar) continue;
+          keep(best, { quad, score, rank: score * size }, clarity.most, ALIKE * small.width);
         }
       }
     }
   }
-  return best && { ...best, quad: scaled(refined(best.quad, small), factor) };
+  return best.map(({ quad, score }) => ({ quad: scaled(refined(quad, small), factor), score }));
+}
+
+interface Ranked extends Outline {
+  readonly rank: number;
+}
+
+/** Puts an outline among the `most` of the highest rank, best first; of those with the same corners the best stays. */
+function keep(best: Ranked[], outline: Ranked, most: number, near: number): void {
+  const alike = best.findIndex(({ quad }) => quad.every((p, i) => length(p, outline.quad[i]!) < near));
+  if (alike >= 0) {
+    if (best[alike]!.rank >= outline.rank) return;
+    best.splice(alike, 1);
+  }
+  const behind = best.findIndex(({ rank }) => rank < outline.rank);
+  best.splice(behind < 0 ? best.length : behind, 0, outline);
+  best.length = Math.min(best.length, most);
 }
 
 const scaled = (quad: Quad, factor: number): Quad =>

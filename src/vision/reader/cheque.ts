@@ -48,7 +48,7 @@ export async function readCheque(
   format?: AmountFormat,
 ): Promise<ChequeReading | null> {
   let best: { found: FoundAmount; reading: Reading; sure: number } | null = null;
-  for (const found of findAmounts(image)) {
+  for (const found of findAmounts(image, settings.views !== 1)) {
     const line = prepareLine(cleanLine(found.line, found.lineFrame), insideOf(found.lineFrame));
     const reading = await readLine(network, line, settings);
     const sure = reading.digits === '' ? 0 : reading.confidence;
