@@ -1,10 +1,11 @@
 /**
  * npm run train:reader -- [--data DIR] [--out FILE] [--steps N] [--decay N] [--lr N] [--seed N] [--threads N] [--average N]
- * [--from FILE]…:
+ * [--from FILE]… [--validation]:
  * trains the reader of amounts on ORAND-CAR-A, MNIST strings and synthetic amounts. Goes on from FILE.checkpoint of --out
  * where that exists, else starts from the mean of the weights --from, variables they lack from their first values; with
  * --lr 0 only the statistics of batch normalisation are measured anew. What is kept is the weights' exponential moving
- * average over some --average steps.
+ * average over some --average steps. With --validation the amounts of the validation part are trained on too: nothing can be
+ * chosen by them then.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,6 +34,7 @@ const { values: args } = parseArgs({
     lr: { type: 'string', default: '0.0015' },
     average: { type: 'string', default: '1000' },
     from: { type: 'string', multiple: true },
+    validation: { type: 'boolean', default: false },
   },
 });
 const [steps, decay, seed, batch, lr] = [args.steps, args.decay, args.seed, args.batch, args.lr].map(Number);
@@ -48,7 +50,7 @@ const SHARE = AVERAGED / Number(args.average);
 const rate = (step: number): number => Math.min(1, (step + 1) / WARM, (steps - step) / decay);
 
 /** What must not change when a run goes on. */
-const identity = { seed, batch, lr, sources: SHARES, averaged: AVERAGED, share: SHARE };
+const identity = { seed, batch, lr, sources: SHARES, averaged: AVERAGED, share: SHARE, all: args.validation };
 
 /** Moves the average towards the weights; at the beginning it is their mean. */
 function moveAverage(average: Weights, weights: Weights, step: number): void {
@@ -87,7 +89,7 @@ async function main(): Promise<void> {
     average = best;
     state = progress.history as StreamState;
   }
-  const lines = startLines({ data: args.data, seed, batch }, state);
+  const lines = startLines({ data: args.data, seed, batch, validation: args.validation }, state);
   const measure = async (weights: Weights): Promise<string> => {
     await measured.loadStateDict(weights);
     return `, validation ${(100 * (await accuracy(measured, validation))).toFixed(1)} %`;

@@ -23,6 +23,8 @@ export interface LinesOptions {
   readonly data: string;
   readonly seed: number;
   readonly batch: number;
+  /** Whether the validation part is trained on as well. */
+  readonly validation: boolean;
 }
 
 /** Widths of the images of a batch; what is wider is left out. */
@@ -111,8 +113,9 @@ export async function readDigits(
   return fromIdx(pair);
 }
 
-async function streamOptions({ data, seed, batch }: LinesOptions): Promise<StreamOptions> {
-  const { train } = await readAmounts(join(data, 'orand-car-a'));
+async function streamOptions({ data, seed, batch, validation }: LinesOptions): Promise<StreamOptions> {
+  const parts = await readAmounts(join(data, 'orand-car-a'));
+  const train = validation ? parts.both : parts.train;
   const mnist = await readDigits(data, 'mnist', 'train-', '-ubyte.gz');
   const usps = await readDigits(data, 'usps', 'usps-train-', '-ubyte');
   const makers: LineMaker[] = [
