@@ -203,7 +203,7 @@ export function rank(networks: readonly (readonly Scores[])[]): [Voted, ...Voted
 
 /** Strings of less than this share of the best one's probability keep it as it is. */
 const WORTH_SPELLING = 0.05;
-/** How much rarer it is that separators stand where no way of grouping has them, or a zero in front. */
+/** How much rarer it is that separators stand where no way of grouping has them, or one of them or a zero in front. */
 const IRREGULAR = 0.3;
 /**
  * How much likelier amounts are with each zero at their end than digits drawn at random would make them, as far as the
@@ -232,11 +232,12 @@ export function byPlausibility<R extends Ranked>(
   return scaled.sort((a, b) => b.probability - a.probability) as [R, ...R[]];
 }
 
-/** No zero in front, separators as one of the groupings has them. */
+/** No zero and no separator in front, separators as one of the groupings has them. */
 function isRegular(digits: string, textOf: (digits: string) => string): boolean {
-  if (/^0./.test(digits)) return false;
+  const text = textOf(digits);
+  if (/^0./.test(digits) || /^\D*[.,]\D*\d/.test(text)) return false;
   try {
-    return parseAmount(textOf(digits)).regular;
+    return parseAmount(text).regular;
   } catch {
     return false;
   }

@@ -103,6 +103,8 @@ it('of strings about as likely, round ones and those whose separators make group
     '125': '12,5',
     '1570': '1570',
     '1579': '1579',
+    '270': ',270/-',
+    '9270': '9270/-',
   };
   const ranked = (...entries: [string, number][]) => {
     const [first, ...rest] = entries.map(([digits, probability]) => ({ digits, probability }));
@@ -111,6 +113,7 @@ it('of strings about as likely, round ones and those whose separators make group
   expect(ranked(['12250', 0.5], ['1250', 0.3])).toEqual(['1250', '12250']);
   expect(ranked(['12250', 0.8], ['1250', 0.1])).toEqual(['12250', '1250']);
   expect(ranked(['0250', 0.4], ['1250', 0.3])).toEqual(['1250', '0250']);
+  expect(ranked(['270', 0.5], ['9270', 0.3])).toEqual(['9270', '270']);
   expect(ranked(['1250', 0.9], ['125', 0.01])).toEqual(['1250', '125']);
   expect(ranked(['1579', 0.5], ['1570', 0.3])).toEqual(['1570', '1579']);
   expect(ranked(['1579', 0.7], ['1570', 0.3])).toEqual(['1579', '1570']);
