@@ -6,8 +6,10 @@ import { chequeReader, LABEL_SIZE, writeLabel } from '../../models/cheque-reader
 import type { Batch } from '../../src/data/batches.ts';
 import { fromIdx, type ImageSet } from '../../src/data/dataset.ts';
 import { readIdxPairs } from '../../src/io/idx.ts';
-import { composeLine, type DigitSource, digitSource, newDesk } from '../../src/train/reader/compose.ts';
+import { composeLine, type DigitSource, digitSource } from '../../src/train/reader/compose.ts';
+import { withEnding } from '../../src/train/reader/ending.ts';
 import { syntheticLine } from '../../src/train/reader/everybody.ts';
+import { newDesk } from '../../src/train/reader/hand.ts';
 import { type BoxedLine, splice } from '../../src/train/reader/splice.ts';
 import {
   type LineMaker,
@@ -74,15 +76,20 @@ export function startLines(
   };
 }
 
-/** Real lines as they are, or new ones from parts of two or three. */
+/** Share of the real lines that are given an ending. */
+const ENDED = 0.2;
+
+/** Real lines as they are, or new ones from parts of two or three; some with an ending drawn behind. */
 function realLines(amounts: readonly Amount[]): LineMaker {
+  const desk = newDesk();
   return (random) => {
     const any = () => amounts[random.below(amounts.length)];
     let made: BoxedLine = any();
     const parts = random.uniform();
     for (let n = parts < 0.45 ? 1 : parts < 0.8 ? 2 : 3; n > 1; n--)
       made = splice(made, any(), random) ?? made;
-    return { line: made.line, digits: made.digits, text: null };
+    const line = random.uniform() < ENDED ? withEnding(made.line, desk, random) : made.line;
+    return { line, digits: made.digits, text: null };
   };
 }
 

@@ -2,7 +2,8 @@
 import { Random } from '../../src/core/random.ts';
 import { syntheticAmount } from '../../src/data/cheques/amount.ts';
 import { type ImageSet, imageAt } from '../../src/data/dataset.ts';
-import { composeLine, type DigitSource, newDesk } from '../../src/train/reader/compose.ts';
+import { composeLine, type DigitSource } from '../../src/train/reader/compose.ts';
+import { newDesk } from '../../src/train/reader/hand.ts';
 import type { Correction } from '../../src/train/reader/learn.ts';
 import { logLikelihood } from '../../src/vision/reader/decode.ts';
 import { type Line, prepareLine, STRAIGHT, sample } from '../../src/vision/reader/line.ts';

@@ -5,7 +5,8 @@ import { syntheticDigits } from '../../data/digits.ts';
 import { cleanLine } from '../../vision/cheque/line.ts';
 import { insideOf } from '../../vision/reader/cheque.ts';
 import { prepareLine } from '../../vision/reader/line.ts';
-import { composeLine, digitSource, newDesk, type WrittenLine } from './compose.ts';
+import { composeLine, digitSource, type WrittenLine } from './compose.ts';
+import { newDesk } from './hand.ts';
 import type { LineMaker } from './stream.ts';
 
 /** Single digits that lines are composed of. */

@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { LABEL_SIZE, MARKS, MOST_LABELS, writeLabel } from '../../../models/cheque-reader.ts';
 import { Random } from '../../../src/core/random.ts';
 import { syntheticDigits } from '../../../src/data/digits.ts';
-import { composeLine, digitSource, newDesk } from '../../../src/train/reader/compose.ts';
+import { composeLine, digitSource } from '../../../src/train/reader/compose.ts';
+import { withEnding } from '../../../src/train/reader/ending.ts';
+import { newDesk } from '../../../src/train/reader/hand.ts';
 import { type BoxedLine, splice } from '../../../src/train/reader/splice.ts';
 import { LineStream, type StreamOptions } from '../../../src/train/reader/stream.ts';
-import { amountText } from '../../../src/train/reader/text.ts';
+import { amountText, FLOURISH } from '../../../src/train/reader/text.ts';
 import { prepareLine } from '../../../src/vision/reader/line.ts';
 
 const source = digitSource(syntheticDigits({ count: 300, seed: 3 }));
@@ -65,8 +67,9 @@ describe('composed lines', () => {
   it('amounts are texts that labels hold', () => {
     const out = new Int32Array(LABEL_SIZE);
     for (let i = 0; i < 500; i++) {
-      const text = amountText(new Random(4).at(i));
-      expect(text).toMatch(/^\*?[1-9][\d.,]*[-=.*/]*\d*[-=]?$/);
+      const wanted = amountText(new Random(4).at(i));
+      expect(wanted).toMatch(/^\*?[1-9][\d.,]*[-=.*/~]*\d*[-=]?$/);
+      const text = wanted.replace(FLOURISH, '');
       expect(text.length).toBeLessThanOrEqual(MOST_LABELS);
       writeLabel(out, text.replace(/\D/g, ''), text);
       const read = [...out.subarray(2 + MOST_LABELS, 2 + MOST_LABELS + out[1])].map((c) =>
@@ -76,6 +79,32 @@ describe('composed lines', () => {
     }
     writeLabel(out, '250', null);
     expect([...out.subarray(0, 6)]).toEqual([3, -1, 3, 6, 1, 0]);
+  });
+});
+
+describe('endings', () => {
+  it('are drawn behind what is written and change nothing of it', () => {
+    const { line } = composeLine(source, newDesk(), new Random(2).at(1));
+    const old = line.ink;
+    for (let i = 0; i < 60; i++) {
+      const { ink, right, ...other } = withEnding(line, newDesk(), new Random(6).at(i));
+      expect({ ...other, ink: old, right: line.right }).toEqual(line);
+      expect(right).toBeGreaterThan(line.right);
+      expect(ink.width).toBeGreaterThan(right);
+      let drawn = 0;
+      for (let y = 0; y < ink.height; y++) {
+        for (let x = 0; x < ink.width; x++) {
+          const [before, after] = [
+            x < old.width ? old.data[y * old.width + x]! : 0,
+            ink.data[y * ink.width + x]!,
+          ];
+          if (after < before) throw new Error(`ink is lost at ${x}, ${y}`);
+          if (x < line.right - 20 && after !== before) throw new Error(`ink among the digits at ${x}, ${y}`);
+          if (after > 100 && after > before) drawn++;
+        }
+      }
+      expect(drawn).toBeGreaterThan(8);
+    }
   });
 });
 
