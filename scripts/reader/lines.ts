@@ -19,6 +19,7 @@ import {
 } from '../../src/train/reader/stream.ts';
 import { FONT_DIGIT, fontDigits } from './fonts.ts';
 import { type Amount, cutDigits, GLYPH_SIZE, readAmounts } from './orand.ts';
+import { wholeCheques } from './whole-cheques.ts';
 
 export interface LinesOptions {
   /** Folder with orand-car-a/, mnist/ and usps/. */
@@ -32,8 +33,8 @@ export interface LinesOptions {
 /** Widths of the images of a batch; what is wider is left out. */
 export const WIDTHS: readonly number[] = [96, 128, 192, 256, 384];
 
-/** Parts of real lines, of lines composed of single digits, and of synthetic ones. */
-export const SHARES = [0.45, 0.3, 0.25] as const;
+/** Parts of real lines, of lines composed of single digits, of synthetic ones, and of those on whole cheques. */
+export const SHARES = [0.43, 0.29, 0.16, 0.12] as const;
 
 /** Batches made ahead. */
 const AHEAD = 3;
@@ -134,6 +135,7 @@ async function streamOptions({ data, seed, batch, validation }: LinesOptions): P
       [0.25, digitSource(await fontDigits(), FONT_DIGIT)],
     ]),
     (random) => syntheticLine(seed, random),
+    wholeCheques(seed),
   ];
   const sources = makers.map((make, i) => [SHARES[i], make] as const);
   return { seed, batch, sources, widths: WIDTHS, labelSize: LABEL_SIZE, writeLabel };

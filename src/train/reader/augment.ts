@@ -52,6 +52,7 @@ export function drawAtRandom(
 ): void {
   drawLine(line, at, width, out, bendAtRandom(at, width, random));
   if (random.uniform() < 0.6) warp(out, width, random);
+  if (random.uniform() < 0.3) soften(out, width, random.between(0.05, 0.25));
   if (random.uniform() < 0.5) thicken(out, width, random.uniform() < 0.5, random.between(0.2, 0.9));
   if (random.uniform() < 0.15) texture(out, width, random);
   if (random.uniform() < 0.12) rule(out, width, random);
@@ -75,6 +76,16 @@ function warp(image: Uint8Array, width: number, random: Random): void {
       const dx = strength * values[at(yx + v, (xx + u) & (size - 1))]!;
       const dy = strength * values[at(yy + v, (xy + u) & (size - 1))]!;
       image[v * width + u] = sample(from, u + dx, v + dy);
+    }
+  }
+}
+
+/** A picture out of focus: each pixel gives a share of itself to each neighbour in its row, then in its column. */
+function soften(image: Uint8Array, width: number, share: number): void {
+  for (const step of [1, width]) {
+    const from = image.slice();
+    for (let i = step; i + step < image.length; i++) {
+      image[i] = from[i]! + share * (from[i - step]! - 2 * from[i]! + from[i + step]!);
     }
   }
 }
