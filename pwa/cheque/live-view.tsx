@@ -67,7 +67,7 @@ async function capture(video: HTMLVideoElement): Promise<void> {
   const canvas = new OffscreenCanvas(width, height);
   canvas.getContext('2d')!.drawImage(video, 0, 0);
   try {
-    const result = await readPicture(canvas, width, height);
+    const result = await readPicture(await createImageBitmap(canvas));
     const blob = await canvas.convertToBlob({ type: 'image/jpeg', quality: 0.9 });
     stopCamera();
     show(blob, result);

@@ -14,8 +14,6 @@ export type Hint = 'search' | 'closer' | 'hold' | 'blurred' | 'reading';
 export const hint = signal<Hint>('search');
 export const liveError = signal<string | null>(null);
 
-/** Longer side of a picture and of a live frame, pixels: digits of an amount box are still 15 and 12 pixels high. */
-const [LONGEST_SIDE, LIVE_SIDE] = [1280, 1024];
 /** Corners that move less than this share of the picture's width are steady. */
 const STEADY = 0.012;
 const SHARP = 0.5;
@@ -48,28 +46,16 @@ export async function watchVideo(video: HTMLVideoElement, { signal: stop }: Abor
 
 async function readFrame(video: HTMLVideoElement): Promise<ChequeReading | null> {
   try {
-    return await readPicture(video, video.videoWidth, video.videoHeight, true);
+    return await readPicture(await createImageBitmap(video), true);
   } catch (error) {
     liveError.value = messageOf(error);
     return null;
   }
 }
 
-/** A picture to the engine, made smaller where it is large; pixels are touched only there. @param quick for the live view */
-export async function readPicture(
-  source: ImageBitmapSource,
-  width: number,
-  height: number,
-  quick = false,
-): Promise<ChequeReading> {
-  const scale = Math.min(1, (quick ? LIVE_SIDE : LONGEST_SIDE) / Math.max(width, height));
-  const bitmap = await createImageBitmap(source, {
-    resizeWidth: Math.max(1, Math.round(width * scale)),
-    resizeHeight: Math.max(1, Math.round(height * scale)),
-    resizeQuality: 'medium',
-  });
-  return engine.readCheque(transfer(bitmap, [bitmap]), quick);
-}
+/** A picture to the engine, which uses it up and touches its pixels there. @param quick for the live view */
+export const readPicture = (picture: ImageBitmap, quick = false): Promise<ChequeReading> =>
+  engine.readCheque(transfer(picture, [picture]), quick);
 
 /** The next frame, or a little later where the browser does not tell. */
 const nextFrame = (video: HTMLVideoElement): Promise<void> =>

@@ -39,10 +39,7 @@ export async function openPicture(file: Blob): Promise<void> {
       problem.value = { kind: 'unreadable' };
       return;
     }
-    const { width, height } = bitmap;
-    const result = await readPicture(bitmap, width, height);
-    bitmap.close();
-    show(file, result);
+    show(file, await readPicture(bitmap));
   } catch (error) {
     problem.value = { kind: 'engine', detail: messageOf(error) };
   } finally {

@@ -29,6 +29,8 @@ import type { ChequeReading, Correction, LearnReport, ReadAmount } from '../cheq
 const SURE = 0.9;
 /** Sequences of the generator that the samples and the replayed lines come from. */
 const [SAMPLES, REPLAY] = [1990, 1998];
+/** Longer side of a picture and of a live frame, pixels: digits of an amount box are still 15 and 12 pixels high. */
+const [LONGEST_SIDE, LIVE_SIDE] = [1280, 1024];
 /** To make ready: a cheque's width that is drawn fast, in pixels; from so many readings on they take half the time. */
 const [WARM_WIDTH, WARM_READINGS] = [1000, 8];
 /** Widths of most amounts in the reader's images; each has a plan of its own. */
@@ -102,7 +104,7 @@ export class ChequeDesk {
   async read(picture: ImageBitmap, quick: boolean): Promise<ChequeReading> {
     this.#used = true;
     const start = performance.now();
-    const image = lumaOf(picture);
+    const image = lumaOf(picture, quick ? LIVE_SIDE : LONGEST_SIDE);
     const settings = quick ? { ...readerSettings, views: 1 } : readerSettings;
     const found = await readCheque(await this.#network(), image, settings);
     return {
@@ -252,14 +254,21 @@ function cut({ width, height, data }: GreyImage, box: Box): GreyImage {
   return { width: x1 - x0, height: y1 - y0, data: part };
 }
 
-/** Luma (ITU-R BT.601), transparent parts on white. The bitmap is closed. */
-function lumaOf(picture: ImageBitmap): GreyImage {
-  const { width, height } = picture;
+/**
+ * Luma (ITU-R BT.601), transparent parts on white; the bitmap is closed. Scaled here: to do it while the bitmap is made would
+ * block the page for three times as long.
+ * @param longest most pixels of the longer side; larger pictures are made smaller
+ */
+function lumaOf(picture: ImageBitmap, longest: number): GreyImage {
+  const scale = Math.min(1, longest / Math.max(picture.width, picture.height));
+  const width = Math.max(1, Math.round(scale * picture.width));
+  const height = Math.max(1, Math.round(scale * picture.height));
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext('2d', { willReadFrequently: true })!;
   context.fillStyle = '#fff';
   context.fillRect(0, 0, width, height);
-  context.drawImage(picture, 0, 0);
+  context.imageSmoothingQuality = 'medium';
+  context.drawImage(picture, 0, 0, width, height);
   picture.close();
   const pixels = context.getImageData(0, 0, width, height).data;
   const data = new Uint8Array(width * height);
