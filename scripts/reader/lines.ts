@@ -17,9 +17,9 @@ import {
   type StreamOptions,
   type StreamState,
 } from '../../src/train/reader/stream.ts';
+import { wholeCheques } from '../../src/train/reader/whole-cheques.ts';
 import { FONT_DIGIT, fontDigits } from './fonts.ts';
 import { type Amount, cutDigits, GLYPH_SIZE, readAmounts } from './orand.ts';
-import { wholeCheques } from './whole-cheques.ts';
 
 export interface LinesOptions {
   /** Folder with orand-car-a/, mnist/ and usps/. */

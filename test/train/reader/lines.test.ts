@@ -9,6 +9,7 @@ import { newDesk } from '../../../src/train/reader/hand.ts';
 import { type BoxedLine, splice } from '../../../src/train/reader/splice.ts';
 import { LineStream, type StreamOptions } from '../../../src/train/reader/stream.ts';
 import { amountText, FLOURISH } from '../../../src/train/reader/text.ts';
+import { wholeCheques } from '../../../src/train/reader/whole-cheques.ts';
 import { prepareLine } from '../../../src/vision/reader/line.ts';
 
 const source = digitSource(syntheticDigits({ count: 300, seed: 3 }));
@@ -104,6 +105,19 @@ describe('endings', () => {
         }
       }
       expect(drawn).toBeGreaterThan(8);
+    }
+  });
+});
+
+describe('whole cheques', () => {
+  it('give lines with the amounts that were written, the same for the same numbers', () => {
+    const [once, again] = [wholeCheques(4), wholeCheques(4)];
+    for (let i = 0; i < 3; i++) {
+      const made = once(new Random(3).at(i));
+      expect(made.text!.replace(/\D/g, '')).toBe(made.digits);
+      expect(made.line.bottom - made.line.top).toBeGreaterThan(10);
+      expect(made.line.right - made.line.left).toBeGreaterThan(4 * made.digits.length);
+      if (i < 1) expect(again(new Random(3).at(i))).toEqual(made);
     }
   });
 });

@@ -1,15 +1,15 @@
 /** Lines as they come off whole cheques: found in generated ones and in photographs of them, straightened and cleaned. */
-import { mapQuad, type Quad, quadOf } from '../../src/core/homography.ts';
-import { Random } from '../../src/core/random.ts';
-import { syntheticCheque } from '../../src/data/cheques/cheque.ts';
-import { photograph } from '../../src/data/cheques/photograph.ts';
-import type { WrittenLine } from '../../src/train/reader/compose.ts';
-import { syntheticLine } from '../../src/train/reader/everybody.ts';
-import type { LineMaker } from '../../src/train/reader/stream.ts';
-import { findAmount } from '../../src/vision/cheque/find.ts';
-import { cleanLine } from '../../src/vision/cheque/line.ts';
-import { insideOf } from '../../src/vision/reader/cheque.ts';
-import { prepareLine } from '../../src/vision/reader/line.ts';
+import { mapQuad, type Quad, quadOf } from '../../core/homography.ts';
+import { Random } from '../../core/random.ts';
+import { syntheticCheque } from '../../data/cheques/cheque.ts';
+import { photograph } from '../../data/cheques/photograph.ts';
+import { findAmount } from '../../vision/cheque/find.ts';
+import { cleanLine } from '../../vision/cheque/line.ts';
+import { insideOf } from '../../vision/reader/cheque.ts';
+import { prepareLine } from '../../vision/reader/line.ts';
+import type { WrittenLine } from './compose.ts';
+import { syntheticLine } from './everybody.ts';
+import type { LineMaker } from './stream.ts';
 
 /** Cheques there are: a line takes half a second, so that each is asked for more than once. */
 const CHEQUES = 1500;
