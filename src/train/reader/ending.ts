@@ -27,7 +27,7 @@ function widen({ width, height, data: ink }: GreyImage, wider: number): GreyImag
   return { width: wider, height, data };
 }
 
-/** The line with one of the usual endings behind its writing, as high and dark as that: the same digits. */
+/** The line with one of the usual endings behind its writing, as high as that: the same digits. */
 export function withEnding(line: Line, desk: Desk, random: Random): Line {
   const hand = newHand(desk, random);
   const wanted = ENDINGS[random.below(ENDINGS.length)]!;

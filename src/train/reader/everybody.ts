@@ -2,8 +2,7 @@
 import type { Random } from '../../core/random.ts';
 import { syntheticAmount } from '../../data/cheques/amount.ts';
 import { syntheticDigits } from '../../data/digits.ts';
-import { cleanLine } from '../../vision/cheque/line.ts';
-import { insideOf } from '../../vision/reader/cheque.ts';
+import { prepareFramed } from '../../vision/reader/cheque.ts';
 import { prepareLine } from '../../vision/reader/line.ts';
 import { composeLine, digitSource, type WrittenLine } from './compose.ts';
 import { newDesk } from './hand.ts';
@@ -19,7 +18,7 @@ const KNOWN_FRAMES = 0.7;
 export function syntheticLine(sequence: number, random: Random): WrittenLine {
   const { image, digits, text, frame } = syntheticAmount(sequence, random.below(2 ** 24));
   const isKnown = frame !== null && random.uniform() < KNOWN_FRAMES;
-  const line = isKnown ? prepareLine(cleanLine(image, frame), insideOf(frame)) : prepareLine(image);
+  const line = isKnown ? prepareFramed(image, frame) : prepareLine(image);
   return { line, digits, text: text.replaceAll(' ', '') };
 }
 

@@ -68,9 +68,8 @@ const dashes =
   };
 
 /** A dash with one or two strokes through it. */
-const crossed: Mark = (hand, at) => {
+const crossed: Mark = (hand, { x, y, h }) => {
   const { random } = hand;
-  const { x, y, h } = at;
   const long = random.between(0.3, 1.2) * h;
   const level = y - random.between(0.15, 0.65) * h;
   const tilt = 0.1 * long * random.normal();

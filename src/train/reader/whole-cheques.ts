@@ -4,9 +4,7 @@ import { Random } from '../../core/random.ts';
 import { syntheticCheque } from '../../data/cheques/cheque.ts';
 import { photograph } from '../../data/cheques/photograph.ts';
 import { findAmount } from '../../vision/cheque/find.ts';
-import { cleanLine } from '../../vision/cheque/line.ts';
-import { insideOf } from '../../vision/reader/cheque.ts';
-import { prepareLine } from '../../vision/reader/line.ts';
+import { prepareFramed } from '../../vision/reader/cheque.ts';
 import type { WrittenLine } from './compose.ts';
 import { syntheticLine } from './everybody.ts';
 import type { LineMaker } from './stream.ts';
@@ -28,8 +26,7 @@ function lineOf(seed: number, index: number): WrittenLine | null {
   const photo = random.uniform() < PHOTOGRAPHED ? photograph(image, seed, index) : null;
   const found = findAmount(photo ? photo.image : image);
   if (!found || !isAt(found.frame, photo ? mapQuad(photo.toPhoto, frame) : frame)) return null;
-  const line = prepareLine(cleanLine(found.line, found.lineFrame), insideOf(found.lineFrame));
-  return { line, digits, text: text.replaceAll(' ', '') };
+  return { line: prepareFramed(found.line, found.lineFrame), digits, text: text.replaceAll(' ', '') };
 }
 
 /** Whether no corner lies farther off than half of the frame's height. */

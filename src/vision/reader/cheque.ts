@@ -6,7 +6,7 @@ import { type Amount, type AmountFormat, parseAmount } from '../cheque/amount.ts
 import { type FoundAmount, findAmounts } from '../cheque/find.ts';
 import { cleanLine } from '../cheque/line.ts';
 import type { Box, GreyImage } from '../grey.ts';
-import { prepareLine } from './line.ts';
+import { type Line, prepareLine } from './line.ts';
 import { type ReaderNetwork, type ReaderSettings, type Reading, readAmountLine, readLine } from './read.ts';
 
 /** Share of the frame's height that its printed lines take at most, each. */
@@ -49,8 +49,7 @@ export async function readCheque(
 ): Promise<ChequeReading | null> {
   let best: { found: FoundAmount; reading: Reading; sure: number } | null = null;
   for (const found of findAmounts(image, settings.views !== 1)) {
-    const line = prepareLine(cleanLine(found.line, found.lineFrame), insideOf(found.lineFrame));
-    const reading = await readLine(network, line, settings);
+    const reading = await readLine(network, prepareFramed(found.line, found.lineFrame), settings);
     const sure = reading.digits === '' ? 0 : reading.confidence;
     if (!best || sure > best.sure) best = { found, reading, sure };
     if (sure > DOUBTFUL) break;
@@ -60,6 +59,10 @@ export async function readCheque(
   const places = reading.characters.map(({ box }) => mapQuad(found.toImage, quadOfBox(box)));
   return { reading, amount: amountOf(reading, format), box: found.box, places, found };
 }
+
+/** The writing in a printed frame, as the network takes it: paper, rules and the frame itself taken off. */
+export const prepareFramed = (image: GreyImage, frame: Box): Line =>
+  prepareLine(cleanLine(image, frame), insideOf(frame));
 
 /** What the printed frame encloses, in pixels of the line, its lines left out. */
 export function insideOf({ x0, y0, x1, y1 }: Box): Box {
