@@ -82,10 +82,15 @@ function warp(image: Uint8Array, width: number, random: Random): void {
 
 /** A picture out of focus: each pixel gives a share of itself to each neighbour in its row, then in its column. */
 function soften(image: Uint8Array, width: number, share: number): void {
-  for (const step of [1, width]) {
+  for (const [step, count] of [
+    [1, width],
+    [width, image.length / width],
+  ] as const) {
     const from = image.slice();
-    for (let i = step; i + step < image.length; i++) {
-      image[i] = from[i]! + share * (from[i - step]! - 2 * from[i]! + from[i + step]!);
+    for (let i = 0; i < image.length; i++) {
+      const at = Math.floor(i / step) % count;
+      if (at > 0 && at < count - 1)
+        image[i] = from[i]! + share * (from[i - step]! - 2 * from[i]! + from[i + step]!);
     }
   }
 }

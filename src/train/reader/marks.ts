@@ -31,12 +31,13 @@ const comma: Mark = (hand, { x, y, h }) => {
   return x + wide + 3;
 };
 
-/** From above the digits to below them. */
+/** From above the digits to below them; where it hardly leans it reaches below, else it would be a 1. */
 const slash: Mark = (hand, { x, y, h }) => {
   const { random } = hand;
   const r = (low: number, high: number) => random.between(low, high);
-  const lean = r(-0.05, 0.55) * h;
-  const [top, foot] = [y - r(0.5, 1.3) * h, y + r(-0.1, 0.5) * h];
+  const leaning = r(-0.05, 0.6);
+  const lean = leaning * h;
+  const [top, foot] = [y - r(0.5, 1.3) * h, y + r(leaning < 0.3 ? 0.15 : -0.05, 0.5) * h];
   const bow = 0.06 * h * random.normal();
   stroke(hand, [x + lean + 3, top, x + lean / 2 + 3 + bow, (top + foot) / 2, x + 3 + r(-2, 2), foot]);
   return x + Math.max(6, lean + 3);

@@ -21,7 +21,7 @@ const ENDINGS: readonly string[] = [
   ...['', '', '', '', '-', '-', '=', '.-', '/-', '*', '.', '.=', ',', ',-', ',=', FLOURISH, FLOURISH],
 ];
 const INDIAN_ENDINGS: readonly string[] = [
-  ...['/-', '/-', '/-', '/-', '/-', '/-', '', '', '-', '-', '/=', '/=', '.00', '.00', '/', ',-', FLOURISH],
+  ...['/-', '/-', '/-', '/-', '/-', '/-', '', '', '-', '-', '/=', '/=', '.00', '.00', ',-', FLOURISH],
 ];
 
 /** Up to nine digits, often with zeros at the end, in one of the world's groupings, with one of the usual endings. */

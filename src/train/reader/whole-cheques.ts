@@ -12,7 +12,7 @@ import type { LineMaker } from './stream.ts';
 /** Cheques there are: a line takes half a second, so that each is asked for more than once. */
 const CHEQUES = 1500;
 /** Share of them that is photographed. */
-const PHOTOGRAPHED = 0.2;
+const PHOTOGRAPHED = 0.35;
 /** Pixels across a scan. */
 const WIDTHS = [700, 1300] as const;
 
