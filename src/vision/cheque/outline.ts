@@ -10,6 +10,8 @@ export interface Outline {
 
 /** The outline is looked for in a picture of this many pixels on the longer side. */
 const SIZE = 320;
+/** Where none stands out, in these: a pattern's stripes vanish in the smaller one. */
+const FAINT_SIZES = [240, SIZE];
 /** Lines kept for each of the two directions. */
 const LINES = 24;
 /** The normals of a cheque's edges lean by at most this from upright and level, degrees. */
@@ -31,7 +33,7 @@ interface Clarity {
   readonly score: number;
 }
 const CLEAR: Clarity = { most: 1, share: 0.3, score: 0.55 };
-const FAINT: Clarity = { most: 5, share: 0.2, score: 0.35 };
+const FAINT: Clarity = { most: 10, share: 0.1, score: 0.3 };
 /** Corners nearer than this, as a share of the picture's width, are the same. */
 const ALIKE = 0.04;
 
@@ -47,13 +49,14 @@ interface StraightLine {
 }
 
 /** The cheque's outline in pixels of `image`, or null where none stands out, as in a scan cut to its edges. */
-export const findOutline = (image: GreyImage): Outline | null => outlines(image, CLEAR)[0] ?? null;
+export const findOutline = (image: GreyImage): Outline | null => outlines(image, CLEAR, SIZE)[0] ?? null;
 
-/** What may be its outline where none stands out: on a patterned ground, across a shadow. Likeliest first. */
-export const faintOutlines = (image: GreyImage): Outline[] => outlines(image, FAINT);
+/** What may be its outline where none stands out: on a patterned ground, across a shadow. Of each size likeliest first. */
+export const faintOutlines = (image: GreyImage): Outline[] =>
+  FAINT_SIZES.flatMap((size) => outlines(image, FAINT, size));
 
-function outlines(image: GreyImage, clarity: Clarity): Outline[] {
-  const factor = Math.max(1, Math.ceil(Math.max(image.width, image.height) / SIZE));
+function outlines(image: GreyImage, clarity: Clarity, size: number): Outline[] {
+  const factor = Math.max(1, Math.ceil(Math.max(image.width, image.height) / size));
   const small = shrink(image, factor);
   const [upright, level] = straightLines(small);
   const support = supportOf(small);
@@ -69,13 +72,13 @@ function outlines(image: GreyImage, clarity: Clarity): Outline[] {
         for (const bottom of pieces) {
           const quad: Quad = [top.from, top.to, bottom.to, bottom.from];
           if (!isCheque(quad, small)) continue;
-          const size = reach(quad, small);
+          const large = reach(quad, small);
           const bar = best[clarity.most - 1]?.rank ?? 0;
-          if ((0.5 * Math.min(top.share, bottom.share) + 0.5) * size <= bar) continue;
+          if ((0.5 * Math.min(top.share, bottom.share) + 0.5) * large <= bar) continue;
           const shares = [top.share, bottom.share, support(quad[1], quad[2]), support(quad[3], quad[0])];
           const score = 0.5 * Math.min(...shares) + 0.125 * shares.reduce((a, b) => a + b);
-          if (score < clarity.score || score * size <= bar) continue;
-          keep(best, { quad, score, rank: score * size }, clarity.most, ALIKE * small.width);
+          if (score < clarity.score || score * large <= bar) continue;
+          keep(best, { quad, score, rank: score * large }, clarity.most, ALIKE * small.width);
         }
       }
     }

@@ -39,8 +39,10 @@ test('photographs: the outline to a hundredth of the width, the amount in most',
 test('a cheque whose outline hardly stands out is found where it is looked for thoroughly', () => {
   for (const [seed, i] of [
     [2, 45],
+    [4, 2],
     [4, 11],
     [4, 47],
+    [5, 32],
   ] as const) {
     const { image, box } = cheques[i % COUNT]!;
     const photo = photograph(image, seed, i);
