@@ -4,7 +4,7 @@ import { readerNetwork, readerSettings } from '../../models/cheque-reader.ts';
 import { LensletError } from '../../src/core/error.ts';
 import type { AmountFormat, Grouping } from '../../src/vision/cheque/amount.ts';
 import type { GreyImage } from '../../src/vision/grey.ts';
-import { type ChequeReading, readCheque, readCrop } from '../../src/vision/reader/cheque.ts';
+import { readCheque, readCrop } from '../../src/vision/reader/cheque.ts';
 import type { ReaderNetwork } from '../../src/vision/reader/read.ts';
 import { openDecoder } from '../images.ts';
 import { trainedReader, withSession } from '../network.ts';
@@ -53,17 +53,29 @@ interface Answer {
   /** x1, y1, x2, y2 in pixels of the image; null where no amount was found. */
   readonly box: readonly number[] | null;
   readonly ms: number;
+  /** Why the file could not be read, where it could not. */
+  readonly error?: string;
 }
 
+const NOTHING = { digits: '', amount: null, accepted: false, confidence: 0, box: null, ms: 0 };
+
+/** A file that cannot be read is told; the others are read all the same. Exit status 1 then. */
 async function run(files: readonly string[], options: ReadOptions): Promise<void> {
   const decode = await openDecoder();
-  const images: GreyImage[] = [];
-  for (const file of files) images.push(await decode(file));
   const reader = await trainedReader(options.model);
   const answers = await withSession(reader, options, async (session) => {
+    const network = readerNetwork(session);
     const list: Answer[] = [];
-    for (const [i, image] of images.entries()) {
-      list.push(await answer(readerNetwork(session), files[i], image, options));
+    for (const file of files) {
+      try {
+        list.push(await answer(network, file, await decode(file), options));
+      } catch (cause) {
+        if (!(cause instanceof LensletError)) throw cause;
+        const error = cause.message.includes(file) ? cause.message : `${file}: ${cause.message}`;
+        process.stderr.write(`lenslet: ${error}\n`);
+        process.exitCode = 1;
+        list.push({ file, ...NOTHING, error });
+      }
     }
     return list;
   });
@@ -80,16 +92,9 @@ async function answer(
   const format: AmountFormat = { grouping, fractionDigits };
   const read = crop ? readCrop : readCheque;
   const start = performance.now();
-  let result: ChequeReading | null;
-  try {
-    result = await read(network, image, readerSettings, format);
-  } catch (cause) {
-    if (cause instanceof LensletError)
-      throw new LensletError(cause.code, `${file}: ${cause.message}`, { cause });
-    throw cause;
-  }
+  const result = await read(network, image, readerSettings, format);
   const ms = performance.now() - start;
-  if (!result) return { file, digits: '', amount: null, accepted: false, confidence: 0, box: null, ms };
+  if (!result) return { file, ...NOTHING, ms };
   const { reading, amount, box } = result;
   const { digits, accepted, confidence } = reading;
   return {
@@ -103,10 +108,10 @@ async function answer(
   };
 }
 
-const rowOf = ({ file, digits, amount, confidence, accepted, box }: Answer): string[] => [
+const rowOf = ({ file, digits, amount, confidence, accepted, box, error }: Answer): string[] => [
   file,
   digits,
   amount === null ? '–' : String(amount),
   percent(confidence),
-  accepted ? '' : box ? 'unsure' : 'no amount found',
+  error ? 'not read' : accepted ? '' : box ? 'unsure' : 'no amount found',
 ];

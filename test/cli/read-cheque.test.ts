@@ -82,6 +82,11 @@ test('broken pictures and wrong weights are told', async () => {
   writeFileSync(file, 'no picture');
   const broken = await lenslet(['read-cheque', file]);
   expect([broken.status, broken.stderr]).toEqual([1, expect.stringContaining('text.png is no picture')]);
+  const among = await lenslet(['read-cheque', '--json', file, chequeFile]);
+  expect([among.status, among.stderr]).toEqual([1, expect.stringContaining('text.png is no picture')]);
+  const [first, second]: Answer[] = JSON.parse(among.stdout);
+  expect(first).toMatchObject({ file, digits: '', accepted: false, error: expect.stringContaining(file) });
+  expect([second.file, second.digits]).toEqual([chequeFile, expect.stringMatching(/^\d+$/)]);
   const weights = ['--model', 'models/lenet5-modern.safetensors'];
   const wrong = await lenslet(['read-cheque', '--crop', lineFiles[0], ...weights]);
   expect([wrong.status, wrong.stderr]).toEqual([1, expect.stringMatching(/not those of cheque-reader/)]);
