@@ -39,8 +39,16 @@ export async function readCrop(
 
 /** A frame in which nothing is read more surely than this is perhaps not the amount's. */
 const DOUBTFUL = 0.1;
+/**
+ * What is read in frames that score less is not accepted: of 300 generated scans and photographs 4 % of the right frames
+ * do, and both of those whose left side was a stroke of the pen.
+ */
+const SURE_FRAME = 3;
 
-/** Finds the amount of a cheque and reads it; null where no amount is found. */
+/**
+ * Finds the amount of a cheque and reads it; null where no amount is found. What is read in a frame that hardly looks like
+ * one is not accepted.
+ */
 export async function readCheque(
   network: ReaderNetwork,
   image: GreyImage,
@@ -55,7 +63,9 @@ export async function readCheque(
     if (sure > DOUBTFUL) break;
   }
   if (!best) return null;
-  const { found, reading } = best;
+  const { found } = best;
+  const accepted = best.reading.accepted && found.score >= SURE_FRAME;
+  const reading = { ...best.reading, accepted };
   const places = reading.characters.map(({ box }) => mapQuad(found.toImage, quadOfBox(box)));
   return { reading, amount: amountOf(reading, format), box: found.box, places, found };
 }

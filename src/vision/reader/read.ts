@@ -203,8 +203,13 @@ export function rank(networks: readonly (readonly Scores[])[]): [Voted, ...Voted
 
 /** Strings of less than this share of the best one's probability keep it as it is. */
 const WORTH_SPELLING = 0.05;
-/** How much rarer it is that separators stand where no way of grouping has them, or one of them or a zero in front. */
-const IRREGULAR = 0.3;
+/**
+ * Separators that make groups around the digits of a string speak for it, those that stand where no way of grouping has
+ * them (or a zero or separator in front) against it. On 675 lines of scans, photographs and generated cheques they make
+ * groups around 82 % of the right strings and 22 % of the wrong ones that come into question: 3.7 and 0.23 times as likely,
+ * the first taken more carefully.
+ */
+const [REGULAR, IRREGULAR] = [2, 0.23] as const;
 /**
  * How much likelier amounts are with each zero at their end than digits drawn at random would make them, as far as the
  * network does not know it: of the 820 training amounts of ORAND-CAR-A 31 % end in a zero, two thirds of these in two,
@@ -222,9 +227,9 @@ export function byPlausibility<R extends Ranked>(
 ): [R, ...R[]] {
   const least = WORTH_SPELLING * ranked[0].probability;
   const weighed = ranked.map((r) => {
-    const regular = r.digits === '' || r.probability < least || isRegular(r.digits, textOf);
+    const groups = r.digits === '' || r.probability < least ? 1 : grouped(textOf(r.digits));
     const zeros = /0*$/.exec(r.digits.slice(1))![0].length;
-    return { ...r, probability: (regular ? 1 : IRREGULAR) * ROUND ** zeros * r.probability };
+    return { ...r, probability: groups * ROUND ** zeros * r.probability };
   });
   const sum = (list: readonly Ranked[]) => list.reduce((all, { probability }) => all + probability, 0);
   const scale = 1 / (sum(weighed) + Math.max(0, 1 - sum(ranked)));
@@ -232,15 +237,18 @@ export function byPlausibility<R extends Ranked>(
   return scaled.sort((a, b) => b.probability - a.probability) as [R, ...R[]];
 }
 
-/** No zero and no separator in front, separators as one of the groupings has them. */
-function isRegular(digits: string, textOf: (digits: string) => string): boolean {
-  const text = textOf(digits);
-  if (/^0./.test(digits) || /^\D*[.,]\D*\d/.test(text)) return false;
+/** Nobody writes a comma and paise in front of "/-": a third digit is missing. */
+const SHORT = /,\d\d\/+[-=]*$/;
+
+/** How much likelier the separators in a text, if there are any, make it that its digits are the right ones. */
+function grouped(text: string): number {
+  if (/^\D*0\D*\d/.test(text) || /^\D*[.,]\D*\d/.test(text) || SHORT.test(text)) return IRREGULAR;
   try {
-    return parseAmount(text).regular;
+    if (!parseAmount(text).regular) return IRREGULAR;
   } catch {
-    return false;
+    return IRREGULAR;
   }
+  return /\d\D*[.,]\D*\d/.test(text) ? REGULAR : 1;
 }
 
 /** For each digit of the best string the summed share of the strings that have it at the same place. */

@@ -105,14 +105,17 @@ it('of strings about as likely, round ones and those whose separators make group
     '1579': '1579',
     '270': ',270/-',
     '9270': '9270/-',
+    '71200': '712,00/-',
+    '712000': '712,000/-',
   };
   const ranked = (...entries: [string, number][]) => {
     const [first, ...rest] = entries.map(([digits, probability]) => ({ digits, probability }));
     return byPlausibility([first, ...rest], (digits) => texts[digits]).map((r) => r.digits);
   };
   expect(ranked(['12250', 0.5], ['1250', 0.3])).toEqual(['1250', '12250']);
-  expect(ranked(['12250', 0.8], ['1250', 0.1])).toEqual(['12250', '1250']);
+  expect(ranked(['12250', 0.9], ['1250', 0.048])).toEqual(['12250', '1250']);
   expect(ranked(['0250', 0.4], ['1250', 0.3])).toEqual(['1250', '0250']);
+  expect(ranked(['71200', 0.8], ['712000', 0.1])).toEqual(['712000', '71200']);
   expect(ranked(['270', 0.5], ['9270', 0.3])).toEqual(['9270', '270']);
   expect(ranked(['1250', 0.9], ['125', 0.01])).toEqual(['1250', '125']);
   expect(ranked(['1579', 0.5], ['1570', 0.3])).toEqual(['1570', '1579']);
