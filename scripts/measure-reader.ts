@@ -72,6 +72,9 @@ function report(results: readonly Result[]): void {
     const wrong = accepted.filter((r) => !isRight(r)).length;
     console.log(`confidence from ${threshold}: ${accepted.length} accepted, ${wrong} of them wrong`);
   }
+  const accepted = results.filter(({ reading }) => reading?.accepted);
+  const wrong = accepted.filter((r) => !isRight(r)).length;
+  console.log(`accepted, doubtful frames left out: ${accepted.length}, ${wrong} of them wrong`);
   if (!args.list) return;
   for (const r of results.filter((r) => !isRight(r))) {
     const { digits, text, alternatives } = r.reading ?? { digits: '', text: '', alternatives: [] };

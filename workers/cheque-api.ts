@@ -25,6 +25,8 @@ export interface ReadAmount {
   readonly value: string | null;
   /** Whether the separators stand as a grouping has them. */
   readonly regular: boolean;
+  /** Whether the frame is surely the amount's, all of it. */
+  readonly framed: boolean;
   readonly confidence: number;
   readonly accepted: boolean;
   readonly marks: readonly ReadDigit[];

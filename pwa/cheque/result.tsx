@@ -76,10 +76,12 @@ function Amount({ amount }: { amount: ReadAmount }) {
   );
 }
 
-function verdict({ accepted, confidence, marks, regular }: ReadAmount): string {
+function verdict({ accepted, confidence, marks, regular, framed }: ReadAmount): string {
   const words = text.value;
   if (accepted) return words.sure(percent(confidence));
-  return !regular && marks.every(({ sure }) => sure) ? words.unsureSigns : words.unsure;
+  if (!marks.every(({ sure }) => sure)) return words.unsure;
+  if (!framed) return words.unsureFrame;
+  return regular ? words.unsure : words.unsureSigns;
 }
 
 const WRITTEN = '[0-9][0-9.,\\/=*\\-]*';

@@ -19,7 +19,12 @@ import { formatAmount } from '../../src/vision/cheque/amount.ts';
 import { cleanLine } from '../../src/vision/cheque/line.ts';
 import { sharpness } from '../../src/vision/cheque/sharpness.ts';
 import type { Box, GreyImage } from '../../src/vision/grey.ts';
-import { type ChequeReading as Found, insideOf, readCheque } from '../../src/vision/reader/cheque.ts';
+import {
+  type ChequeReading as Found,
+  insideOf,
+  isSureFrame,
+  readCheque,
+} from '../../src/vision/reader/cheque.ts';
 import { cutDigits } from '../../src/vision/reader/digits.ts';
 import { emptyLines, lineWidths, prepareLine } from '../../src/vision/reader/line.ts';
 import { POSES, type ReaderNetwork, together } from '../../src/vision/reader/read.ts';
@@ -232,6 +237,7 @@ function amountOf({ reading, amount, places, found }: Found): ReadAmount {
     text: reading.text,
     // Separators that make no grouping are shown as they are written, for the user to judge.
     regular: amount?.regular === true,
+    framed: isSureFrame(found!),
     value: amount?.regular ? formatAmount(amount.minor, amount.groupings[0]!) : null,
     confidence: reading.confidence,
     accepted: reading.accepted && amount?.regular !== false,

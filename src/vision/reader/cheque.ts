@@ -45,6 +45,9 @@ const DOUBTFUL = 0.1;
  */
 const SURE_FRAME = 3;
 
+/** Whether a frame is surely the amount's, all of it. */
+export const isSureFrame = ({ score }: FoundAmount): boolean => score >= SURE_FRAME;
+
 /**
  * Finds the amount of a cheque and reads it; null where no amount is found. What is read in a frame that hardly looks like
  * one is not accepted.
@@ -64,7 +67,7 @@ export async function readCheque(
   }
   if (!best) return null;
   const { found } = best;
-  const accepted = best.reading.accepted && found.score >= SURE_FRAME;
+  const accepted = best.reading.accepted && isSureFrame(found);
   const reading = { ...best.reading, accepted };
   const places = reading.characters.map(({ box }) => mapQuad(found.toImage, quadOfBox(box)));
   return { reading, amount: amountOf(reading, format), box: found.box, places, found };

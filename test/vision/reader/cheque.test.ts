@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { type Tensor, tensor } from '../../../src/core/tensor.ts';
 import { syntheticCheque } from '../../../src/data/cheques/cheque.ts';
 import { findAmounts } from '../../../src/vision/cheque/find.ts';
-import { readCheque } from '../../../src/vision/reader/cheque.ts';
+import { isSureFrame, readCheque } from '../../../src/vision/reader/cheque.ts';
 import type { ReaderNetwork } from '../../../src/vision/reader/read.ts';
 
 /** A network that sees nothing in the first lines, the digit 7 in the middle of those behind them. */
@@ -32,4 +32,16 @@ it('where nothing is read in the likeliest frame the next one is read', async ()
   }
   const read = await readCheque(blindAtFirst(frames.length), image, settings);
   expect(read).toMatchObject({ reading: { digits: '', accepted: false }, found: { box: frames[0].box } });
+});
+
+it('what is read surely is accepted, but not in a frame that hardly looks like one', async () => {
+  for (const [index, isSure] of [
+    [1, true],
+    [79, false],
+  ] as const) {
+    const read = await readCheque(blindAtFirst(0), syntheticCheque(1990, index).image, settings);
+    expect(isSureFrame(read!.found!)).toBe(isSure);
+    expect(read!.reading.confidence).toBeGreaterThan(settings.threshold);
+    expect(read!.reading.accepted).toBe(isSure);
+  }
 });
