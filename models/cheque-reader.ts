@@ -21,7 +21,7 @@ import type { Session } from '../src/session.ts';
 import type { ReaderNetwork, ReaderSettings } from '../src/vision/reader/read.ts';
 
 /** Confidence from which an amount is accepted: see models/README.md for what this leaves wrong. */
-const THRESHOLD = 0.85;
+const THRESHOLD = 0.9;
 
 /** What stands between and behind the digits. */
 export const MARKS: readonly string[] = [',', '.', '/', '-', '=', '*'];
