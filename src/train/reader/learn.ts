@@ -30,7 +30,7 @@ export interface LearnOptions extends Pick<StreamOptions, 'labelSize' | 'writeLa
   readonly steps?: number;
   /** Lines a step, half of them corrections. Default 8. */
   readonly batch?: number;
-  /** Default 0.0015, the highest rate of the reader's own training. */
+  /** Default 0.001: higher rates make the reader forget more of other hands, and learn no more of this one. */
   readonly lr?: number;
   /** Replayed lines by which forgetting is measured. Default 40. */
   readonly checks?: number;
@@ -107,7 +107,7 @@ async function run(
   corrections: readonly Correction[],
   options: LearnOptions,
 ): Promise<boolean> {
-  const { seed = 0, steps = 100, batch = 8, lr = 1.5e-3, replay, labelSize, writeLabel, onStep } = options;
+  const { seed = 0, steps = 100, batch = 8, lr = 1e-3, replay, labelSize, writeLabel, onStep } = options;
   const corrected: LineMaker = (random) => ({
     ...corrections[random.below(corrections.length)]!,
     text: null,
