@@ -34,6 +34,17 @@ async function open<T>(sharp: Sharp, path: string, use: (picture: Picture) => Pr
   }
 }
 
+/** What is made of a picture, errors naming its file. */
+export async function naming<T>(file: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof LensletError)
+      throw new LensletError(cause.code, `${file}: ${cause.message}`, { cause });
+    throw cause;
+  }
+}
+
 const firstLine = (cause: unknown): string => (cause as Error).message.split('\n')[0];
 
 /** A function that reads pictures as luma 0 … 255. @throws LensletError 'unsupported' when sharp is not installed */

@@ -67,14 +67,16 @@ function report(results: readonly Result[]): void {
   const confidence = ({ reading }: Result) => reading?.confidence ?? 0;
   const right = results.filter(isRight).length;
   console.log(`${right} of ${results.length} right: ${((100 * right) / results.length).toFixed(2)} %`);
-  for (const threshold of [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98]) {
-    const accepted = results.filter((r) => confidence(r) >= threshold);
+  const tell = (which: string, accepted: readonly Result[]): void => {
     const wrong = accepted.filter((r) => !isRight(r)).length;
-    console.log(`confidence from ${threshold}: ${accepted.length} accepted, ${wrong} of them wrong`);
+    console.log(`${which}: ${accepted.length} accepted, ${wrong} of them wrong`);
+  };
+  for (const threshold of [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98]) {
+    const sure = results.filter((r) => confidence(r) >= threshold);
+    tell(`confidence from ${threshold}`, sure);
   }
   const accepted = results.filter(({ reading }) => reading?.accepted);
-  const wrong = accepted.filter((r) => !isRight(r)).length;
-  console.log(`accepted, doubtful frames left out: ${accepted.length}, ${wrong} of them wrong`);
+  tell('by the reader, doubtful frames left out', accepted);
   if (!args.list) return;
   for (const r of results.filter((r) => !isRight(r))) {
     const { digits, text, alternatives } = r.reading ?? { digits: '', text: '', alternatives: [] };

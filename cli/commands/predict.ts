@@ -1,11 +1,11 @@
 /** lenslet predict: the digit in a picture. */
 import type { Command } from 'commander';
-import { check, LensletError } from '../../src/core/error.ts';
+import { check } from '../../src/core/error.ts';
 import { batches } from '../../src/data/batches.ts';
 import { fitCanvas, type ImageSet } from '../../src/data/dataset.ts';
 import { classify, probabilities, type Session } from '../../src/session.ts';
-import { fitDigit, type GreyImage, prepareDigit } from '../../src/vision/digit.ts';
-import { openDecoder } from '../images.ts';
+import { fitDigit, prepareDigit } from '../../src/vision/digit.ts';
+import { naming, openDecoder } from '../images.ts';
 import { trained, withSession } from '../network.ts';
 import { type CommonOptions, example, withArch, withCommon, withPrecision } from '../options.ts';
 import { percent, print, printJson, table } from '../table.ts';
@@ -45,7 +45,10 @@ async function run(files: readonly string[], options: PredictOptions): Promise<v
   check(input[0] === 1, 'shape', () => `${name} does not read digits: choose a network of grey images.`);
   const decode = await openDecoder();
   const digits: Uint8Array[] = [];
-  for (const file of files) digits.push(digitOf(file, await decode(file)));
+  for (const file of files) {
+    const picture = await decode(file);
+    digits.push(await naming(file, () => fitDigit(prepareDigit(picture), SIZE)));
+  }
   const answers = await withSession(network, options, async (session) => {
     const list: Answer[] = [];
     for (const [i, digit] of digits.entries()) list.push(await answer(session, files[i], digit));
@@ -59,16 +62,6 @@ async function run(files: readonly string[], options: PredictOptions): Promise<v
         answers.map((a) => rowOf(a, classes)),
       ),
     );
-}
-
-function digitOf(file: string, picture: GreyImage): Uint8Array {
-  try {
-    return fitDigit(prepareDigit(picture), SIZE);
-  } catch (cause) {
-    if (cause instanceof LensletError)
-      throw new LensletError(cause.code, `${file}: ${cause.message}`, { cause });
-    throw cause;
-  }
 }
 
 async function answer(session: Session, file: string, pixels: Uint8Array): Promise<Answer> {

@@ -6,7 +6,7 @@ import type { AmountFormat, Grouping } from '../../src/vision/cheque/amount.ts';
 import type { GreyImage } from '../../src/vision/grey.ts';
 import { readCheque, readCrop } from '../../src/vision/reader/cheque.ts';
 import type { ReaderNetwork } from '../../src/vision/reader/read.ts';
-import { openDecoder } from '../images.ts';
+import { naming, openDecoder } from '../images.ts';
 import { trainedReader, withSession } from '../network.ts';
 import { type CommonOptions, example, integer, withCommon } from '../options.ts';
 import { percent, print, printJson, table } from '../table.ts';
@@ -71,10 +71,9 @@ async function run(files: readonly string[], options: ReadOptions): Promise<void
         list.push(await answer(network, file, await decode(file), options));
       } catch (cause) {
         if (!(cause instanceof LensletError)) throw cause;
-        const error = cause.message.includes(file) ? cause.message : `${file}: ${cause.message}`;
-        process.stderr.write(`lenslet: ${error}\n`);
+        process.stderr.write(`lenslet: ${cause.message}\n`);
         process.exitCode = 1;
-        list.push({ file, ...NOTHING, error });
+        list.push({ file, ...NOTHING, error: cause.message });
       }
     }
     return list;
@@ -92,7 +91,7 @@ async function answer(
   const format: AmountFormat = { grouping, fractionDigits };
   const read = crop ? readCrop : readCheque;
   const start = performance.now();
-  const result = await read(network, image, readerSettings, format);
+  const result = await naming(file, () => read(network, image, readerSettings, format));
   const ms = performance.now() - start;
   if (!result) return { file, ...NOTHING, ms };
   const { reading, amount, box } = result;

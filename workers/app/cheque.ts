@@ -16,7 +16,6 @@ import { Session } from '../../src/session.ts';
 import { everybody } from '../../src/train/reader/everybody.ts';
 import { learnCorrections } from '../../src/train/reader/learn.ts';
 import { formatAmount } from '../../src/vision/cheque/amount.ts';
-import { cleanLine } from '../../src/vision/cheque/line.ts';
 import { sharpness } from '../../src/vision/cheque/sharpness.ts';
 import type { Box, GreyImage } from '../../src/vision/grey.ts';
 import {
@@ -231,7 +230,7 @@ async function shippedWeights() {
   return parseSafetensors(new Uint8Array(await response.arrayBuffer())).tensors;
 }
 
-function amountOf({ reading, amount, places, found }: Found): ReadAmount {
+function amountOf({ reading, amount, places, found, cleaned }: Found): ReadAmount {
   return {
     digits: reading.digits,
     text: reading.text,
@@ -247,7 +246,7 @@ function amountOf({ reading, amount, places, found }: Found): ReadAmount {
       sure: confidence >= SURE,
       outline: places[i]!,
     })),
-    line: cut(cleanLine(found!.line, found!.lineFrame), insideOf(found!.lineFrame)),
+    line: cut(cleaned!, insideOf(found!.lineFrame)),
   };
 }
 

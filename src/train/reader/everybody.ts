@@ -18,7 +18,7 @@ const KNOWN_FRAMES = 0.7;
 export function syntheticLine(sequence: number, random: Random): WrittenLine {
   const { image, digits, text, frame } = syntheticAmount(sequence, random.below(2 ** 24));
   const isKnown = frame !== null && random.uniform() < KNOWN_FRAMES;
-  const line = isKnown ? prepareFramed(image, frame) : prepareLine(image);
+  const line = isKnown ? prepareFramed(image, frame).line : prepareLine(image);
   return { line, digits, text: text.replaceAll(' ', '') };
 }
 

@@ -26,7 +26,7 @@ function lineOf(seed: number, index: number): WrittenLine | null {
   const photo = random.uniform() < PHOTOGRAPHED ? photograph(image, seed, index) : null;
   const found = findAmount(photo ? photo.image : image);
   if (!found || !isAt(found.frame, photo ? mapQuad(photo.toPhoto, frame) : frame)) return null;
-  return { line: prepareFramed(found.line, found.lineFrame), digits, text: text.replaceAll(' ', '') };
+  return { line: prepareFramed(found.line, found.lineFrame).line, digits, text: text.replaceAll(' ', '') };
 }
 
 /** Whether no corner lies farther off than half of the frame's height. */

@@ -55,8 +55,8 @@ export const findOutline = (image: GreyImage): Outline | null => outlines(image,
 export const faintOutlines = (image: GreyImage): Outline[] =>
   FAINT_SIZES.flatMap((size) => outlines(image, FAINT, size));
 
-function outlines(image: GreyImage, clarity: Clarity, size: number): Outline[] {
-  const factor = Math.max(1, Math.ceil(Math.max(image.width, image.height) / size));
+function outlines(image: GreyImage, clarity: Clarity, longest: number): Outline[] {
+  const factor = Math.max(1, Math.ceil(Math.max(image.width, image.height) / longest));
   const small = shrink(image, factor);
   const [upright, level] = straightLines(small);
   const support = supportOf(small);
@@ -72,13 +72,13 @@ function outlines(image: GreyImage, clarity: Clarity, size: number): Outline[] {
         for (const bottom of pieces) {
           const quad: Quad = [top.from, top.to, bottom.to, bottom.from];
           if (!isCheque(quad, small)) continue;
-          const large = reach(quad, small);
+          const size = reach(quad, small);
           const bar = best[clarity.most - 1]?.rank ?? 0;
-          if ((0.5 * Math.min(top.share, bottom.share) + 0.5) * large <= bar) continue;
+          if ((0.5 * Math.min(top.share, bottom.share) + 0.5) * size <= bar) continue;
           const shares = [top.share, bottom.share, support(quad[1], quad[2]), support(quad[3], quad[0])];
           const score = 0.5 * Math.min(...shares) + 0.125 * shares.reduce((a, b) => a + b);
-          if (score < clarity.score || score * large <= bar) continue;
-          keep(best, { quad, score, rank: score * large }, clarity.most, ALIKE * small.width);
+          if (score < clarity.score || score * size <= bar) continue;
+          keep(best, { quad, score, rank: score * size }, clarity.most, ALIKE * small.width);
         }
       }
     }

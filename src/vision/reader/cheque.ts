@@ -22,6 +22,8 @@ export interface ChequeReading {
   readonly places: readonly Quad[];
   /** The cheque and its frame; null for a crop. */
   readonly found: FoundAmount | null;
+  /** `found.line` as it was read: paper, rules and frame taken off, dark ink on light paper; null for a crop. */
+  readonly cleaned: GreyImage | null;
 }
 
 /** Reads an image already cut to the amount line. */
@@ -34,7 +36,7 @@ export async function readCrop(
   const reading = await readAmountLine(network, image, settings);
   const places = reading.characters.map(({ box }) => quadOfBox(box));
   const box = { x0: 0, y0: 0, x1: image.width, y1: image.height };
-  return { reading, amount: amountOf(reading, format), box, places, found: null };
+  return { reading, amount: amountOf(reading, format), box, places, found: null, cleaned: null };
 }
 
 /** A frame in which nothing is read more surely than this is perhaps not the amount's. */
@@ -58,24 +60,27 @@ export async function readCheque(
   settings: ReaderSettings,
   format?: AmountFormat,
 ): Promise<ChequeReading | null> {
-  let best: { found: FoundAmount; reading: Reading; sure: number } | null = null;
+  let best: { found: FoundAmount; cleaned: GreyImage; reading: Reading; sure: number } | null = null;
   for (const found of findAmounts(image, settings.views !== 1)) {
-    const reading = await readLine(network, prepareFramed(found.line, found.lineFrame), settings);
+    const { cleaned, line } = prepareFramed(found.line, found.lineFrame);
+    const reading = await readLine(network, line, settings);
     const sure = reading.digits === '' ? 0 : reading.confidence;
-    if (!best || sure > best.sure) best = { found, reading, sure };
+    if (!best || sure > best.sure) best = { found, cleaned, reading, sure };
     if (sure > DOUBTFUL) break;
   }
   if (!best) return null;
-  const { found } = best;
+  const { found, cleaned } = best;
   const accepted = best.reading.accepted && isSureFrame(found);
   const reading = { ...best.reading, accepted };
   const places = reading.characters.map(({ box }) => mapQuad(found.toImage, quadOfBox(box)));
-  return { reading, amount: amountOf(reading, format), box: found.box, places, found };
+  return { reading, amount: amountOf(reading, format), box: found.box, places, found, cleaned };
 }
 
-/** The writing in a printed frame, as the network takes it: paper, rules and the frame itself taken off. */
-export const prepareFramed = (image: GreyImage, frame: Box): Line =>
-  prepareLine(cleanLine(image, frame), insideOf(frame));
+/** The writing in a printed frame, paper, rules and the frame itself taken off; and as the network takes it. */
+export function prepareFramed(image: GreyImage, frame: Box): { cleaned: GreyImage; line: Line } {
+  const cleaned = cleanLine(image, frame);
+  return { cleaned, line: prepareLine(cleaned, insideOf(frame)) };
+}
 
 /** What the printed frame encloses, in pixels of the line, its lines left out. */
 export function insideOf({ x0, y0, x1, y1 }: Box): Box {
